@@ -56,7 +56,7 @@ pub(super) fn command(terms: &Terms, link: &Link, asked: &Asked) -> Cmd {
 }
 
 fn publish(terms: &Terms, link: &Link, asked: &Asked, command: &mut Cmd) {
-    let Wanted::Publish { publications, key, if_offset, sender } = &asked.what else { return };
+    let Wanted::Publish { publications, key, if_offset, except } = &asked.what else { return };
     let partitions: Vec<usize> =
         publications.iter().map(|(channel, _)| terms.keys.partition(channel)).collect();
     command.arg(&link.scripts.publish).arg(3 * publications.len() + usize::from(key.is_some()));
@@ -70,10 +70,11 @@ fn publish(terms: &Terms, link: &Link, asked: &Asked, command: &mut Cmd) {
     command.arg(key.as_ref().map_or(String::new(), |(_, fingerprint)| format!("{fingerprint:x}")));
     command.arg(if_offset.map_or(String::new(), |offset| offset.to_string()));
     command.arg(&terms.origin).arg(asked.ticket).arg(publications.len());
-    for ((channel, publication), &partition) in publications.iter().zip(&partitions) {
+    let except = except.iter().copied().chain(std::iter::repeat(None));
+    for (((channel, publication), &partition), except) in publications.iter().zip(&partitions).zip(except) {
         let (epoch, entry) = terms.known.of(partition);
         command.arg(&**channel).arg(publication.payload()).arg(entry::flags(publication));
-        command.arg(sender.map_or(String::new(), |conn| conn.to_string())).arg(epoch).arg(entry);
+        command.arg(entry::except_text(except)).arg(epoch).arg(entry);
     }
 }
 
@@ -169,7 +170,7 @@ fn read_places(
                 terms.known.note(terms.keys.partition(at.1), number(place[2])?, number(place[3])?);
                 receipts.push(receipt((at.0, at.1), number(place[0])?, number(place[1])?, ticket));
             }
-            Ok(Published { receipts, duplicate: false })
+            Ok(Published::new(receipts, false))
         }
         Some((&"again", [places])) => {
             let places: Vec<&str> = places.split(' ').collect();
@@ -180,7 +181,7 @@ fn read_places(
             for (at, place) in (0..).zip(channels).zip(places.chunks_exact(2)) {
                 receipts.push(receipt((at.0, at.1), number(place[0])?, number(place[1])?, first));
             }
-            Ok(Published { receipts, duplicate: true })
+            Ok(Published::new(receipts, true))
         }
         Some((&"reused", [])) => Err(Problem::Push(PushError::KeyReused)),
         Some((&"differs", [channel, epoch, offset])) => Err(Problem::Push(PushError::OffsetDiffers {
