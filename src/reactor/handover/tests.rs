@@ -105,7 +105,7 @@ fn the_format_is_pinned() {
     assert_eq!((VERSION, &*sum), (5, "ab58b77e41aad268c4bfa72213c00870902d7046"));
     assert_eq!(
         (VERSION, &*layout),
-        (5, "a20a2167d66aff0c6656e96f62194cfdc0e7879e"),
+        (5, "9086d9795b8e8356a5dadc9801bebaa9e86605c6"),
         "has the layout of what is told changed?"
     );
 }
