@@ -56,7 +56,7 @@ pub(super) fn command(terms: &Terms, link: &Link, asked: &Asked) -> Cmd {
 }
 
 fn publish(terms: &Terms, link: &Link, asked: &Asked, command: &mut Cmd) {
-    let Wanted::Publish { publications, key, if_offset, sender } = &asked.what else { return };
+    let Wanted::Publish { publications, key, if_offset, except } = &asked.what else { return };
     let partitions: Vec<usize> =
         publications.iter().map(|(channel, _)| terms.keys.partition(channel)).collect();
     command.arg(&link.scripts.publish).arg(3 * publications.len() + usize::from(key.is_some()));
@@ -70,10 +70,11 @@ fn publish(terms: &Terms, link: &Link, asked: &Asked, command: &mut Cmd) {
     command.arg(key.as_ref().map_or(String::new(), |(_, fingerprint)| format!("{fingerprint:x}")));
     command.arg(if_offset.map_or(String::new(), |offset| offset.to_string()));
     command.arg(&terms.origin).arg(asked.ticket).arg(publications.len());
-    for ((channel, publication), &partition) in publications.iter().zip(&partitions) {
+    let except = except.iter().copied().chain(std::iter::repeat(None));
+    for (((channel, publication), &partition), except) in publications.iter().zip(&partitions).zip(except) {
         let (epoch, entry) = terms.known.of(partition);
         command.arg(&**channel).arg(publication.payload()).arg(entry::flags(publication));
-        command.arg(sender.map_or(String::new(), |conn| conn.to_string())).arg(epoch).arg(entry);
+        command.arg(entry::except_text(except)).arg(epoch).arg(entry);
     }
 }
 

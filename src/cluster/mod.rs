@@ -207,6 +207,10 @@ impl Engine for Node {
         if self.terms.local.is_some() { None } else { self.terms.counts.away() }
     }
 
+    fn read_until_us(&self) -> u64 {
+        self.terms.counts.read_until_us()
+    }
+
     fn gauges(&self) -> ClusterGauges {
         ClusterGauges { waiting: self.queue.len() as u64, ..self.terms.counts.gauges() }
     }
@@ -227,6 +231,23 @@ impl Engine for Node {
 
     fn members(&self, channel: &str) -> (u64, Vec<MemberAfar>) {
         self.terms.mirror.members(channel)
+    }
+
+    fn counted(&self, channel: &str, count: &dyn Fn() -> u32) {
+        self.terms.roll.count(channel, count);
+        self.queue.rouse();
+    }
+
+    fn subscribers(&self, channel: &str) -> u64 {
+        self.terms.mirror.subscribers(channel)
+    }
+
+    fn occupied(&self, prefix: &str) -> Vec<Arc<str>> {
+        self.terms.mirror.occupied(prefix)
+    }
+
+    fn speaks_for(&self, channel: &str) -> bool {
+        self.terms.mirror.is_first(channel, &self.terms.origin)
     }
 }
 
