@@ -21,6 +21,8 @@ mod close;
 #[cfg(feature = "cluster")]
 mod cluster;
 #[cfg(feature = "cluster")]
+mod cluster_cuts;
+#[cfg(feature = "cluster")]
 mod cluster_failures;
 #[cfg(feature = "cluster")]
 mod cluster_hosts;
@@ -38,6 +40,8 @@ mod deflate;
 mod demo;
 mod drain;
 mod fanout;
+#[cfg(feature = "feed")]
+mod feed;
 mod handle;
 #[cfg(feature = "handover")]
 mod handover;
