@@ -98,13 +98,13 @@ fn a_node_dies_in_the_middle_of_a_publish_and_the_publisher_repeats_it_elsewhere
     first.push_to("/push?channel=news", "1");
     redis.signal("STOP");
     // It is with Redis, which has not looked at it.
-    let (address, target) = (first.admin(), "/push?channel=news&idempotency_key=k");
+    let (address, target) = (first.admin(), "/push?channel=news&idempotency_key=of-this-one");
     let request = format!(
-        "POST {target} HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\nContent-Length: 1\r\n\r\n2"
+        "POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 1\r\n\r\n2"
     );
     let mut publisher = TcpStream::connect(address).expect("the admin listener");
     publisher.write_all(request.as_bytes()).expect("it takes it");
-    wait("it is handed over", || proxy.has_passed(":i:k\r\n"));
+    wait("it is handed over", || proxy.has_passed("of-this-one"));
     first.signal("KILL");
     first.wait_exit();
     let mut answer = Vec::new();

@@ -36,6 +36,7 @@ fn generated() -> String {
         "users",
         "reads",
         "presence",
+        "nodes",
         "pending",
         "routes",
         "stats",
