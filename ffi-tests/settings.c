@@ -82,6 +82,12 @@ int main(int argc, char **argv) {
       receipt = publish_slowly(server);
     } else if (strcmp(line, "delivery") == 0) {
       report(server, receipt);
+    } else if (strncmp(line, "subscribe ", 10) == 0) {
+      /* Whether there is room for the channel, is known at once; that this connection has gone is no error. */
+      wspush_status one = wspush_subscribe(server, 77, line + 10, strlen(line + 10));
+      wspush_status user = wspush_subscribe_user(server, WSPUSH_STR("ann"), line + 10, strlen(line + 10));
+      HOLDS(one == user);
+      printf("%s\n", one == WSPUSH_ECHANNELS ? "full" : one == WSPUSH_OK ? "taken" : "?");
     } else {
       MUST(wspush_broadcast(server, WSPUSH_TEXT, line, strlen(line), NULL));
     }

@@ -42,6 +42,14 @@ int main(int argc, char **argv) {
     } else if (line == "delivery") {
       auto now = server.delivery(receipt).value_or(wspush_delivery{});
       std::cout << now.recipients << ' ' << now.written << ' ' << now.lagging << std::endl;
+    } else if (line.rfind("subscribe ", 0) == 0) {
+      const char *said = "taken";
+      try {
+        server.subscribe(77, line.substr(10));
+      } catch (const wspush::Error &error) {
+        said = error.status() == WSPUSH_ECHANNELS ? "full" : "?";
+      }
+      std::cout << said << std::endl;
     } else {
       server.broadcast(line);
     }

@@ -245,6 +245,10 @@ typedef struct wspush_callbacks {
    * leave its process, and is to be set anew. That program's `destroy` functions are called there, its `on_close`
    * and `on_closed` are not. */
   void (*on_taken_over)(void *user_data, struct wspush_server *server, struct wspush_session *session);
+  /* A client of an app (the setting `pusher_app`) asks for a private or presence channel, or signs in:
+   * `wspush_authorization_allow`, `_refuse` or `_pend` decides. Without this callback, and where it decides
+   * nothing, the signature does. Of the callbacks for the server's own paths, not of a route. */
+  void (*on_authorize)(void *user_data, struct wspush_server *server, wspush_authorization *asked);
 } wspush_callbacks;
 
 /* A piece of text that belongs to the library: UTF-8, `length` bytes, **not** followed by a NUL. Print it with
@@ -1064,7 +1068,9 @@ wspush_status wspush_refuse_pending(const struct wspush_server *server,
 
 /* Lets a connection receive a channel from now on; one that has gone already is no error, but 0 is (`WSPUSH_EINVAL`),
  * and a name that is none (`WSPUSH_ECHANNEL`). Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`,
- * also if the channel is new and another reactor has no room to hear of it. What was taken comes true. */
+ * also if the channel is new and another reactor has no room to hear of it; `WSPUSH_ECHANNELS`: it is new, and
+ * somebody needs each of the `channels_max` that there are. What was taken comes true, unless another thread takes
+ * the last place for a channel meanwhile: then the log says `not_subscribed`. */
 wspush_status wspush_subscribe(const struct wspush_server *server,
                                uint64_t conn,
                                const char *channel,

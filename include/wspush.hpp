@@ -199,6 +199,14 @@ public:
                            std::unique_ptr<detail::Held>(detail::hold(std::move(attribute))));
   }
   /// Refuses a client that waits, perhaps with header fields.
+  /// Says yes to a question of `on_authorize` that waits; without data to the one that it is by signature or sign-in.
+  void authorize(uint64_t conn, uint64_t number, std::optional<std::string_view> data = std::nullopt) const {
+    std::string_view text = data.value_or(std::string_view());
+    check(wspush_authorize(server_, conn, number, text.data(), text.size()));
+  }
+  void refuse_authorization(uint64_t conn, uint64_t number, std::string_view reason) const {
+    check(wspush_refuse_authorization(server_, conn, number, reason.data(), reason.size()));
+  }
   void refuse_pending(uint64_t conn, uint16_t status, std::string_view reason, const Pairs &headers = {}) const {
     detail::refuse_pending(server_, conn, status, reason, headers);
   }
@@ -328,6 +336,13 @@ inline wspush_callbacks trampolines(Host &host) noexcept {
           *static_cast<Host *>(data),
           [&](Callbacks &h) { Connect asked(connect); h.on_connect(handle(data, server), asked); },
           [&] { wspush_connect_refuse(connect, 500, WSPUSH_STR("internal error")); });
+    };
+  if (host.callbacks.on_authorize)
+    c.on_authorize = [](void *data, wspush_server *server, wspush_authorization *asked) {
+      guarded(
+          *static_cast<Host *>(data),
+          [&](Callbacks &h) { Authorization shown(asked); h.on_authorize(handle(data, server), shown); },
+          [&] { wspush_authorization_refuse(asked, WSPUSH_STR("internal error")); });
     };
   if (host.callbacks.on_open)
     c.on_open = [](void *data, wspush_server *server, wspush_session *session) {

@@ -20,6 +20,46 @@
 
 namespace wspush {
 class Handle;
+/// A client of an app that asks for a private channel, or signs in; only inside `on_authorize`.
+class Authorization {
+public:
+  explicit Authorization(wspush_authorization *asked) : asked_(asked) {
+    info_.struct_size = sizeof info_;
+    check(wspush_authorization_read(asked_, &info_));
+  }
+
+  uint64_t conn() const noexcept { return info_.conn; }
+  /// Which question of this connection it is, for `Handle::authorize`.
+  uint64_t number() const noexcept { return info_.number; }
+  std::string_view app() const noexcept { return detail::view(info_.app); }
+  std::string_view socket_id() const noexcept { return detail::view(info_.socket_id); }
+  /// The id of the user that it has signed in as; empty: none.
+  std::string_view user() const noexcept { return detail::view(info_.user); }
+  /// The channel, by the app's name for it; empty: a user signs in.
+  std::string_view channel() const noexcept { return detail::view(info_.channel); }
+  /// The client's `auth`: a backend's signature, or something of the host's own.
+  std::string_view auth() const noexcept { return detail::view(info_.auth); }
+  /// The client's `channel_data` or `user_data`; nobody vouches for it unless it is signed.
+  std::string_view data() const noexcept { return detail::view(info_.data); }
+  bool is_signed() const noexcept { return info_.is_signed != 0; }
+
+  /// It may, as the one that it is by signature or sign-in.
+  void allow() const { check(wspush_authorization_allow(asked_, nullptr, 0)); }
+  /// It may, as the one of whom this JSON says who it is.
+  void allow(std::string_view data) const {
+    check(wspush_authorization_allow(asked_, data.data(), data.size()));
+  }
+  void refuse(std::string_view reason) const {
+    check(wspush_authorization_refuse(asked_, reason.data(), reason.size()));
+  }
+  /// It waits for `Handle::authorize` or `Handle::refuse_authorization`.
+  void pend() const { check(wspush_authorization_pend(asked_)); }
+
+private:
+  wspush_authorization *asked_;
+  wspush_authorization_info info_{};
+};
+
 /// A client that asks to be let in; only inside `on_connect`.
 class Connect {
 public:
@@ -299,6 +339,8 @@ struct Closed {
 /// of the server's own origin may connect, unless the setting `origins` says otherwise.
 struct Callbacks {
   std::function<void(Handle, Connect &)> on_connect{};
+  /// Decides on private channels and sign-ins of an app's clients; without it, signatures do. Not for routes.
+  std::function<void(Handle, Authorization &)> on_authorize{};
   std::function<void(Handle, Session &)> on_open{};
   std::function<void(Handle, Session &, Message)> on_message{};
   std::function<void(Handle, const Closed &)> on_close{};

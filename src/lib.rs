@@ -54,8 +54,8 @@ pub use auth::{Claims, Rights};
 pub use config::{Config, Transport};
 pub use endpoint::control::{Memory, Rates, StatsLimits};
 pub use endpoint::{
-    Accept, Closed, ConnId, Connect, Decision, Fragment, Handler, Pieces, Route, RouteError, RouteId, Router,
-    Session, Stats,
+    Accept, Authorization, Authorized, Closed, ConnId, Connect, Decision, Fragment, Handler, Pieces, Route,
+    RouteError, RouteId, Router, Session, Stats,
 };
 pub use endpoint::{BatchItem, NodeInfo, Published, PublishedBatch, Receipt};
 pub use endpoint::{

@@ -58,6 +58,8 @@ pub const PUSHER_KEY_BYTES_MAX: usize = 128;
 pub const PUSHER_NAME_BYTES_MAX: usize = 200;
 /// A user's id in that protocol.
 pub const PUSHER_USER_BYTES_MAX: usize = 128;
+/// Subscriptions and sign-ins of one connection of that protocol on which the host has not decided yet.
+pub const PUSHER_QUESTIONS_MAX: usize = 100;
 /// Users that one connection of that protocol watches.
 pub const PUSHER_WATCHLIST_MAX: usize = 100;
 /// An idempotency key in bytes.

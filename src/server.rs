@@ -1,5 +1,6 @@
 //! The embedder's side: a [`Server`] to run and a [`Handle`] to push with.
 
+mod authorizing;
 #[cfg(feature = "backend")]
 mod backend;
 mod cpus;
@@ -357,7 +358,9 @@ impl Handle {
     /// Lets a connection receive a channel from now on.
     ///
     /// # Errors
-    /// [`PushError::InboxFull`], also if the channel is new and another reactor has no room to hear of it.
+    /// [`PushError::InboxFull`], also if the channel is new and another reactor has no room to hear of it;
+    /// [`PushError::TooManyChannels`]: it is new, and somebody needs each of those that there are. If another thread
+    /// takes the last place before this call is carried out, the log says `not_subscribed`.
     pub fn subscribe(&self, conn: ConnId, channel: &str) -> Result<(), PushError> {
         self.subscribe_since(conn, channel, Since::Head)
     }
@@ -366,6 +369,7 @@ impl Handle {
     pub fn subscribe_since(&self, conn: ConnId, channel: &str, since: Since) -> Result<(), PushError> {
         check_conn(conn)?;
         check_channel(channel)?;
+        self.shared.check_channel_room(channel)?;
         self.shared.command(Command::Subscribe { conn, channel: channel.to_owned(), since })
     }
 

@@ -176,3 +176,59 @@ fn a_node_that_stands_still_is_named_and_not_waited_for() {
     b.signal("CONT");
     wait("it is there again", || ask(&a, "GET", "/connections?node=b", "").0 == 200);
 }
+
+/// Lines to channels have the places that Redis gives them; those to a connection and to a user go with them, once.
+#[test]
+fn a_batch_is_taken_as_a_whole() {
+    let redis = Redis::start(&[]);
+    let (a, b) = (named(&redis, "a", &["--reactors", "2"]), named(&redis, "b", &[]));
+    let mut here = Client::open_with(&a, "broadcast=no&channel=news", &[]);
+    let conn = here.next()["connected"]["conn"].clone();
+    let at = here.next()["subscribed"].clone();
+    let (mut there, _) = open(&b, "channel=news");
+    let mut ann = user(&b, "ann");
+    let bad = "{\"channel\":\"news\",\"data\":\"0\"}\n{\"channel\":\"no name\",\"data\":\"0\"}\n";
+    assert_eq!(ask(&a, "POST", "/push/batch", bad).0, 400);
+    let lines = format!(
+        "{{\"channel\":\"news\",\"data\":\"1\"}}\n{{\"conn\":{conn},\"data\":\"2\"}}\n\
+         {{\"channel\":\"news\",\"data\":\"3\"}}\n{{\"user\":\"ann\",\"data\":\"4\"}}\n\
+         {{\"channel\":\"other\",\"data\":\"5\"}}\n"
+    );
+    let (status, first) = ask(&a, "POST", "/push/batch?idempotency_key=k", &lines);
+    assert_eq!(status, 200, "{first}");
+    let places = |answer: &Value| -> Vec<Value> {
+        let all = answer["publications"].as_array().unwrap_or_else(|| panic!("{answer}")).iter();
+        all.map(|one| json!([one["channel"], one["offset"], one["conn"], one["user"]])).collect()
+    };
+    let expected = [
+        json!(["news", 1, null, null]),
+        json!([null, null, conn, null]),
+        json!(["news", 2, null, null]),
+        json!([null, null, null, "ann"]),
+        json!(["other", 1, null, null]),
+    ];
+    assert_eq!(places(&first), expected);
+    assert_eq!(first["publications"][0]["epoch"].to_string(), at["epoch"].as_str().unwrap());
+    // The same once more, whichever node is asked: it stands where it stood, and nobody is sent anything.
+    for daemon in [&a, &b] {
+        let (status, again) = ask(daemon, "POST", "/push/batch?idempotency_key=k", &lines);
+        assert_eq!((status, &again["duplicate"]), (200, &json!(true)), "{again}");
+        assert_eq!(places(&again), expected);
+    }
+    assert_eq!(ask(&a, "POST", "/push/batch?idempotency_key=k", bad.lines().next().unwrap()).0, 422);
+    ask(&b, "POST", "/push?channel=news", "last");
+    ask(&b, "POST", "/push?user=ann", "last");
+    let mut texts = Vec::new();
+    while texts.last() != Some(&json!("last")) {
+        let heard = here.next();
+        texts.push(if heard["message"].is_object() {
+            heard["message"]["data"].clone()
+        } else {
+            heard["data"].clone()
+        });
+    }
+    texts.retain(|text| text != "2");
+    assert_eq!(texts, ["1", "3", "last"], "and the message to it alone in between");
+    assert_eq!([&there.next()["data"], &there.next()["data"], &there.next()["data"]], ["1", "3", "last"]);
+    assert_eq!([&ann.next()["message"]["data"], &ann.next()["message"]["data"]], ["4", "last"]);
+}

@@ -51,6 +51,7 @@ mod handshake;
 mod heartbeat;
 mod history;
 mod host;
+mod host_settings;
 mod hostile_death;
 mod hostile_faults;
 mod hostile_frames;

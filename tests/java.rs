@@ -2,7 +2,7 @@
 
 use crate::ffi::client::Client;
 use crate::ffi::host::Host;
-use crate::ffi::inbox;
+use crate::ffi::{club, inbox};
 use crate::library;
 use crate::wire;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -375,6 +375,16 @@ fn an_inbox_for_each_user() {
     let mut host =
         Host::spawn(java(built, &["-Xcheck:jni"], &["Inbox", "127.0.0.1:0"]).stderr(Stdio::inherit()));
     inbox::drive(&mut host);
+    let said = host.end();
+    assert!(!said.lines().any(jni_complaint), "{said}");
+}
+
+#[test]
+fn a_club_whose_host_decides() {
+    let Some(built) = built() else { return };
+    let mut host =
+        Host::spawn(java(built, &["-Xcheck:jni"], &["Club", "127.0.0.1:0"]).stderr(Stdio::inherit()));
+    club::drive(&mut host);
     let said = host.end();
     assert!(!said.lines().any(jni_complaint), "{said}");
 }

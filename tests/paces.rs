@@ -102,7 +102,7 @@ fn several_reactors_keep_a_pace_and_a_deadline_together() {
         under_way = delivery(&daemon, &first["receipt"]);
         under_way["recipients"] == 60
     });
-    // Each begins with one at once, and has twenty; they last for seven seconds at the least.
+    // Three a second in all; they last for twenty seconds.
     let written = under_way["written"].as_u64().unwrap();
     assert!((1..60).contains(&written) && under_way["lagging"] == 60 - written, "{under_way}");
     assert_eq!(under_way["last_us"], Value::Null, "{under_way}");

@@ -1,6 +1,7 @@
 //! The Pusher Channels protocol over real sockets: connections, channels, events of clients, users.
 #![cfg(feature = "pusher")]
 
+mod authorizing;
 mod backends;
 mod channels;
 mod connecting;
@@ -36,9 +37,18 @@ impl Client {
         Client::open_at(daemon, &format!("/app/{KEY}?protocol=7&client=test&version=1&flash=false"), &[])
     }
 
+    /// At a server of this process.
+    pub fn at(address: std::net::SocketAddr) -> Client {
+        Client::ask_for(address, &format!("/app/{KEY}?protocol=7"), &[])
+    }
+
     pub fn open_at(daemon: &Daemon, target: &str, more: &[(&str, &str)]) -> Client {
+        Client::ask_for(daemon.public, target, more)
+    }
+
+    fn ask_for(address: std::net::SocketAddr, target: &str, more: &[(&str, &str)]) -> Client {
         let refused = |response: crate::wire::Response| panic!("{}: {}", response.status, response.text());
-        let mut socket = WebSocket::ask(daemon.public, target, more).unwrap_or_else(refused);
+        let mut socket = WebSocket::ask(address, target, more).unwrap_or_else(refused);
         let first: Value = serde_json::from_str(&socket.text()).unwrap();
         assert_eq!(first["event"], "pusher:connection_established");
         let data = held(&first);

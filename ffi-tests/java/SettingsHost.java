@@ -3,6 +3,7 @@ import io.wspush.Delivery;
 import io.wspush.NodeInfo;
 import io.wspush.PublishTerms;
 import io.wspush.Receipt;
+import io.wspush.TooManyChannelsException;
 import io.wspush.WsPushServer;
 import io.wspush.WsPushServerBuilder;
 import java.io.BufferedReader;
@@ -33,6 +34,17 @@ final class SettingsHost {
                 return builder.reactorIncomingCpu(Boolean.parseBoolean(value));
             default:
                 return builder.set(name, value);
+        }
+    }
+
+    /** Whether there is room for the channel is known at once; that this connection has gone is no error. */
+    private static String subscribed(WsPushServer server, String channel) {
+        try {
+            server.subscribe(77, channel);
+            server.user("ann").subscribe(channel);
+            return "taken";
+        } catch (TooManyChannelsException full) {
+            return "full";
         }
     }
 
@@ -82,6 +94,10 @@ final class SettingsHost {
                         break;
                     case "delivery":
                         System.out.println(told(receipt.flatMap(server::delivery)));
+                        break;
+                    case "subscribe a":
+                    case "subscribe b":
+                        System.out.println(subscribed(server, line.substring(10)));
                         break;
                     default:
                         server.broadcast(line);

@@ -3,6 +3,7 @@
 use std::ffi::{c_char, c_void};
 
 use super::attributes::wspush_closed;
+use super::authorization::wspush_authorization;
 use super::connect::wspush_connect;
 use super::pointer::Versioned;
 use super::server::wspush_server;
@@ -151,6 +152,16 @@ pub struct wspush_callbacks {
             session: *mut wspush_session,
         ),
     >,
+    /// A client of an app (the setting `pusher_app`) asks for a private or presence channel, or signs in:
+    /// `wspush_authorization_allow`, `_refuse` or `_pend` decides. Without this callback, and where it decides
+    /// nothing, the signature does. Of the callbacks for the server's own paths, not of a route.
+    pub on_authorize: Option<
+        unsafe extern "C" fn(
+            user_data: *mut c_void,
+            server: *mut wspush_server,
+            asked: *mut wspush_authorization,
+        ),
+    >,
 }
 
 impl wspush_callbacks {
@@ -168,6 +179,7 @@ impl wspush_callbacks {
         on_drained: None,
         on_pong: None,
         on_taken_over: None,
+        on_authorize: None,
     };
 }
 
@@ -183,6 +195,7 @@ impl wspush_callbacks {
             || self.on_drained.is_some()
             || self.on_pong.is_some()
             || self.on_taken_over.is_some()
+            || self.on_authorize.is_some()
     }
 }
 

@@ -7,13 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use wspush::config::LogLevel;
-use wspush::endpoint::{Closed, ConnId, Connect, Decision, Fragment, Handler, Session};
+use wspush::endpoint::{
+    Authorization, Authorized, Closed, ConnId, Connect, Decision, Fragment, Handler, Session,
+};
 use wspush::journal::Sink;
 use wspush::protocol::close::CloseCode;
 use wspush::push::Message;
 use wspush::reactor::own;
 
 use super::attributes::wspush_closed;
+use super::authorization::wspush_authorization;
 use super::callbacks::{
     WSPUSH_BINARY, WSPUSH_LOG_DEBUG, WSPUSH_LOG_ERROR, WSPUSH_LOG_INFO, WSPUSH_LOG_WARN, WSPUSH_TEXT,
     wspush_callbacks,
@@ -155,6 +158,17 @@ impl Handler for Host {
                 bytes.len(),
             );
         }
+    }
+
+    fn on_authorize(&mut self, asked: &Authorization<'_>) -> Authorized {
+        let Some(on_authorize) = self.callbacks.on_authorize else { return Authorized::BySignature };
+        let mut shown = wspush_authorization::new(asked);
+        let pointer = &raw mut shown;
+        let current = Current::enter(pointer);
+        // SAFETY: as in `on_connect`.
+        unsafe { on_authorize(self.callbacks.user_data, self.server(), pointer) };
+        drop(current);
+        shown.answer()
     }
 
     fn on_drained(&mut self, session: &mut Session<'_>) {

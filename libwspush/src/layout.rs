@@ -6,6 +6,7 @@ use std::fs;
 use std::mem::offset_of;
 use std::process::{self, Command};
 
+use super::authorization::wspush_authorization_info;
 use super::batch::wspush_batch_item;
 use super::callbacks::wspush_callbacks;
 use super::pending::{wspush_acceptance, wspush_refusal};
@@ -45,7 +46,7 @@ fn source() -> String {
     expect! { source:
         wspush_callbacks {
             struct_size, user_data, on_connect, on_open, on_message, on_close, on_log, on_closed, on_fragment,
-            on_drained, on_pong, on_taken_over
+            on_drained, on_pong, on_taken_over, on_authorize
         }
         wspush_str { data, length }
         wspush_receipt { struct_size, id, epoch, offset }
@@ -62,6 +63,9 @@ fn source() -> String {
         wspush_acceptance {
             struct_size, user, user_length, channels, channels_length, info, info_length, no_broadcast, pieces,
             protocol, protocol_length, headers, headers_count, since, since_count, attribute, free_attribute
+        }
+        wspush_authorization_info {
+            struct_size, conn, number, app, socket_id, user, channel, auth, data, is_signed
         }
         wspush_refusal { struct_size, status, reason, reason_length, headers, headers_count }
         wspush_route_terms {

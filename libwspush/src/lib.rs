@@ -24,6 +24,7 @@ mod error;
 mod pointer;
 
 pub mod attributes;
+pub mod authorization;
 mod batch;
 pub mod callbacks;
 pub mod config;

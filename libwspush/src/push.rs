@@ -214,7 +214,9 @@ pub unsafe extern "C" fn wspush_refuse_pending(
 
 /// Lets a connection receive a channel from now on; one that has gone already is no error, but 0 is (`WSPUSH_EINVAL`),
 /// and a name that is none (`WSPUSH_ECHANNEL`). Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`,
-/// also if the channel is new and another reactor has no room to hear of it. What was taken comes true.
+/// also if the channel is new and another reactor has no room to hear of it; `WSPUSH_ECHANNELS`: it is new, and
+/// somebody needs each of the `channels_max` that there are. What was taken comes true, unless another thread takes
+/// the last place for a channel meanwhile: then the log says `not_subscribed`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_subscribe(
     server: *const wspush_server,

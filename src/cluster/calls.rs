@@ -32,8 +32,8 @@ impl Calls {
     }
 
     /// Somebody is about to call.
-    pub fn begin(&self, ticket: u64, asker: Asker) {
-        let pending = Pending { asker, expected: None, said: Vec::new(), until: Instant::now() + PATIENCE };
+    pub fn begin(&self, ticket: u64, asker: Asker, now: Instant) {
+        let pending = Pending { asker, expected: None, said: Vec::new(), until: now + PATIENCE };
         self.lock().insert(ticket, pending);
     }
 
@@ -104,20 +104,21 @@ mod tests {
         let (calls, strings) = (Calls::default(), |all: &[&str]| -> Vec<String> {
             all.iter().map(|&one| one.to_owned()).collect()
         });
-        calls.begin(1, Asker::Reactor(0));
+        let now = Instant::now();
+        calls.begin(1, Asker::Reactor(0), now);
         // An answer may come before it is known who has heard it.
         assert!(calls.say(1, "b:1:2", said(200)).is_none());
         assert!(calls.say(1, "b:1:2", said(200)).is_none());
         assert!(calls.expect(1, strings(&["a:1:1", "b:1:2"])).is_none());
         assert_eq!(names(calls.say(1, "a:1:1", said(200))), Some((strings(&["a", "b"]), strings(&[]))));
         assert!(calls.say(1, "a:1:1", said(200)).is_none(), "it is over");
-        calls.begin(2, Asker::Reactor(0));
+        calls.begin(2, Asker::Reactor(0), now);
         assert!(calls.expect(2, strings(&["a:1:1", "b:1:2"])).is_none());
         calls.say(2, "b:1:2", said(200));
-        assert!(calls.overdue(Instant::now()).is_empty());
-        let over = calls.overdue(Instant::now() + PATIENCE).pop();
+        assert!(calls.overdue(now).is_empty());
+        let over = calls.overdue(now + PATIENCE).pop();
         assert_eq!(names(over), Some((strings(&["b"]), strings(&["a"]))));
-        calls.begin(3, Asker::Nobody);
+        calls.begin(3, Asker::Nobody, now);
         assert_eq!(names(calls.expect(3, Vec::new())), Some((strings(&[]), strings(&[]))), "nobody is there");
     }
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use redis::{Connection, ConnectionLike, ErrorKind, RedisError, ServerErrorKind, Value, cmd};
+use redis::{ErrorKind, RedisError, ServerErrorKind, Value, cmd};
 
 use super::Terms;
-use super::address::Opened;
 use super::mirror::{Change, read_standing};
+use super::outside::{Opened, Wire};
 use super::reply;
 use super::roll::Member;
 use super::scripts::Scripts;
@@ -26,7 +26,7 @@ const FORMAT: &str = "1";
 
 /// A connection, and the scripts' names there.
 pub(super) struct Link {
-    pub connection: Connection,
+    pub wire: Box<dyn Wire>,
     pub scripts: Scripts,
     /// The server's address.
     pub server: String,
@@ -47,24 +47,21 @@ impl Link {
     }
 
     fn open_within(terms: &Terms, connect: Duration, answer: Duration) -> Result<Link, String> {
-        let Opened { mut connection, server } = terms.address.open(connect)?;
-        let why = |problem: RedisError| format!("{server}: {}", plain(&problem));
-        connection.set_read_timeout(Some(answer)).map_err(why)?;
-        connection.set_write_timeout(Some(answer)).map_err(why)?;
-        let begin = |connection: &mut Connection| {
-            let info = ask(connection, cmd("INFO").arg("everything"))?;
+        let Opened { mut wire, server } = terms.outside.open(connect, answer)?;
+        let begin = |wire: &mut dyn Wire| {
+            let info = ask(wire, cmd("INFO").arg("everything"))?;
             check_server(reply::text(&info).unwrap_or_default())?;
-            Scripts::load(connection)
+            Scripts::load(wire)
         };
-        match begin(&mut connection) {
-            Ok(scripts) => Ok(Link { connection, scripts, server }),
+        match begin(&mut *wire) {
+            Ok(scripts) => Ok(Link { wire, scripts, server }),
             Err(why) => Err(format!("{server}: {why}")),
         }
     }
 
     /// One command's answer.
     pub fn ask(&mut self, command: &redis::Cmd) -> Result<Value, String> {
-        ask(&mut self.connection, command)
+        ask(&mut *self.wire, command)
     }
 
     /// Whether all nodes have the same partitions; the first one says so.
@@ -142,8 +139,8 @@ impl Link {
 }
 
 /// One command's answer.
-fn ask(connection: &mut Connection, command: &redis::Cmd) -> Result<Value, String> {
-    match connection.req_command(command).map_err(|problem| plain(&problem))? {
+fn ask(wire: &mut dyn Wire, command: &redis::Cmd) -> Result<Value, String> {
+    match wire.ask_one(command)? {
         Value::ServerError(problem) => Err(plain(&problem.into())),
         value => Ok(value),
     }

@@ -77,13 +77,13 @@ impl Counts {
     }
 
     /// The reader has read all there is.
-    pub fn come_abreast(&self) {
-        self.abreast_ms.store(unix_ms(), Ordering::Relaxed);
+    pub fn come_abreast(&self, unix_us: u64) {
+        self.abreast_ms.store(unix_us / 1_000, Ordering::Relaxed);
     }
 
     /// For how long it has not.
-    pub fn lag_ms(&self) -> u64 {
-        unix_ms().saturating_sub(self.abreast_ms.load(Ordering::Relaxed))
+    pub fn lag_ms(&self, unix_us: u64) -> u64 {
+        (unix_us / 1_000).saturating_sub(self.abreast_ms.load(Ordering::Relaxed))
     }
 
     /// Nothing will be handed over.
@@ -105,10 +105,6 @@ impl Counts {
             local: read(&self.local),
         }
     }
-}
-
-fn unix_ms() -> u64 {
-    super::unix_us() / 1_000
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use redis::cmd;
 
 use super::connect::Link;
-use super::{Terms, call, unix_us};
+use super::{Terms, call};
 use crate::endpoint::{Published, Receipt};
 use crate::push::{FIRST_OFFSET, PushError};
 use crate::reactor::Shared;
@@ -100,12 +100,13 @@ impl Local {
         {
             return Err(PushError::TooManyChannels { max: self.channels_max });
         }
+        let unix_us = terms.outside.unix_us();
         let (mut arriving, mut receipts) = (Vec::new(), Vec::new());
         let mut next: HashMap<&str, (u64, u64)> = HashMap::new();
         for ((channel, publication), ticket) in publications.iter().zip(asked.ticket..) {
             let (epoch, offset) = next.entry(channel).or_insert_with(|| match places.lives.get(channel) {
                 Some(life) => (life.epoch, life.next),
-                None => (unix_us().max(shared.position_of(channel).0 + 1), FIRST_OFFSET),
+                None => (unix_us.max(shared.position_of(channel).0 + 1), FIRST_OFFSET),
             });
             receipts.push(Receipt { channel: channel.clone(), epoch: *epoch, offset: *offset, id: ticket });
             arriving.push(Arriving {
@@ -117,9 +118,9 @@ impl Local {
             });
             *offset += 1;
         }
-        shared.deliver_all(arriving, unix_us())?;
+        shared.deliver_all(arriving, unix_us)?;
         for Receipt { channel, epoch, offset, .. } in &receipts {
-            let life = Life { epoch: *epoch, next: offset + 1, last: Instant::now() };
+            let life = Life { epoch: *epoch, next: offset + 1, last: terms.outside.now() };
             places.lives.insert(channel.clone(), life);
         }
         terms.counts.local.fetch_add(receipts.len() as u64, Ordering::Relaxed);
@@ -137,7 +138,7 @@ impl Local {
         if !matches!(asker, Asker::Reactor(_)) {
             return shared.called(call, None);
         }
-        terms.calls.begin(ticket, asker);
+        terms.calls.begin(ticket, asker, terms.outside.now());
         terms.calls.expect(ticket, vec![terms.origin.clone()]);
         let to = ReturnTo { origin: Arc::from(terms.origin.as_str()), ticket, manner: Manner::Outcome };
         shared.called(call, Some(to)).inspect_err(|_| terms.calls.withdraw(ticket))
@@ -149,12 +150,12 @@ impl Local {
     }
 
     /// Some of the lives of which it has not heard.
-    pub fn over(&self, count: usize) -> Vec<Over> {
+    pub fn over(&self, now: Instant, count: usize) -> Vec<Over> {
         let places = self.lock();
         let over = places.lives.iter().take(count).map(|(channel, life)| Over {
             channel: channel.clone(),
             epoch: life.epoch,
-            age: life.last.elapsed(),
+            age: now.saturating_duration_since(life.last),
         });
         over.collect()
     }
@@ -181,7 +182,7 @@ impl Link {
     /// The connection's, or why the server does not do it.
     pub fn tell_of(&mut self, terms: &Terms, local: &Local) -> Result<(), String> {
         loop {
-            let over = local.over(AT_ONCE);
+            let over = local.over(terms.outside.now(), AT_ONCE);
             if over.is_empty() {
                 return Ok(());
             }

@@ -52,15 +52,8 @@ pub(super) enum More {
 }
 
 impl Membership {
-    pub fn new() -> Membership {
-        Membership {
-            count: 1,
-            has_joined: false,
-            due: Instant::now(),
-            gone: BTreeMap::new(),
-            former: None,
-            tidied: 0,
-        }
+    pub fn new(now: Instant) -> Membership {
+        Membership { count: 1, has_joined: false, due: now, gone: BTreeMap::new(), former: None, tidied: 0 }
     }
 
     /// Its name in Redis.
@@ -73,7 +66,7 @@ impl Membership {
         self.former = Some(self.id(terms));
         self.count += 1;
         self.has_joined = false;
-        self.due = Instant::now();
+        self.due = terms.outside.now();
         terms.roll.tell_anew();
     }
 
@@ -82,10 +75,10 @@ impl Membership {
     /// # Errors
     /// The connection's.
     pub fn tend(&mut self, link: &mut Link, terms: &Terms, shared: &Shared) -> Result<More, String> {
-        if Instant::now() >= self.due {
+        if terms.outside.now() >= self.due {
             self.beat(link, terms, shared)?;
             self.tidy(link, terms)?;
-            self.due = Instant::now() + BEAT;
+            self.due = terms.outside.now() + BEAT;
         }
         let has_inherited = self.inherit(link, terms, shared)?;
         self.tell_changes(link, terms, shared)?;
@@ -115,7 +108,7 @@ impl Membership {
                     self.has_joined = true;
                     let texts = |value| reply::list(value).iter().filter_map(reply::text).map(str::to_owned);
                     terms.set_live(texts(live).collect());
-                    let now = Instant::now();
+                    let now = terms.outside.now();
                     self.gone.extend(texts(gone).map(|node| (node, now)));
                     for node in texts(dead) {
                         self.gone.entry(node).or_insert(now + LEFT);
@@ -139,7 +132,7 @@ impl Membership {
 
     /// Counts off members of a node that is gone; whether there are more.
     fn inherit(&mut self, link: &mut Link, terms: &Terms, shared: &Shared) -> Result<bool, String> {
-        let now = Instant::now();
+        let now = terms.outside.now();
         let Some(node) = self.gone.iter().find(|(_, from)| **from <= now).map(|(node, _)| node.clone())
         else {
             return Ok(false);
@@ -163,7 +156,7 @@ impl Membership {
         if !self.has_joined {
             return Ok(());
         }
-        let taken = terms.roll.take(Instant::now(), CHANGES);
+        let taken = terms.roll.take(terms.outside.now(), CHANGES);
         if taken.is_empty() {
             return Ok(());
         }
@@ -231,7 +224,7 @@ fn info(terms: &Terms, shared: &Shared) -> String {
         "version": env!("CARGO_PKG_VERSION"),
         "since_ms": terms.since_ms,
         "connections": shared.stats().connections,
-        "lag_ms": terms.counts.lag_ms(),
+        "lag_ms": terms.counts.lag_ms(terms.outside.unix_us()),
     });
     info.to_string()
 }

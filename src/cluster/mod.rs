@@ -21,12 +21,14 @@ mod local;
 mod member_id;
 mod membership;
 mod mirror;
+pub mod outside;
 mod page;
 mod partition;
 mod reader;
 mod reply;
 mod roll;
 mod scripts;
+mod stepped;
 mod writer;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -49,14 +51,15 @@ use keys::Keys;
 use known::Known;
 use local::Local;
 use mirror::Mirror;
+use outside::{Outside, System};
 use reader::Reader;
 use roll::Roll;
+pub use stepped::Stepped;
 use writer::{Queue, Writer};
 
 /// The facts that both threads go by.
-#[derive(Debug)]
 struct Terms {
-    address: Address,
+    outside: Box<dyn Outside>,
     keys: Keys,
     entries: usize,
     /// This node in this run of it: what comes back with this name is its own.
@@ -107,11 +110,19 @@ impl Joining {
     /// Why there is no cluster; no password is in it.
     pub fn begin(config: &Config, unix_us: u64) -> Result<Option<Joining>, String> {
         let Some(url) = &config.cluster else { return Ok(None) };
-        let address = Address::parse(url, &Certificates::new(config))?;
+        let outside = Box::new(System(Address::parse(url, &Certificates::new(config))?));
+        Joining::begin_in(config, unix_us, outside).map(Some)
+    }
+
+    /// The same in a world of its own.
+    ///
+    /// # Errors
+    /// Why there is no cluster.
+    pub fn begin_in(config: &Config, unix_us: u64, outside: Box<dyn Outside>) -> Result<Joining, String> {
         let keys = Keys::new(&config.cluster_prefix, config.cluster_partitions);
         let node = config.node.clone().unwrap_or_else(machine);
         let terms = Arc::new(Terms {
-            address,
+            outside,
             entries: config.cluster_entries,
             origin: format!("{node}:{:x}:{:x}", std::process::id(), unix_us),
             commands_max: config.inbox_commands_max,
@@ -131,7 +142,7 @@ impl Joining {
         let mut link = Link::open_at_start(&terms)?;
         link.check_partitions(&terms)?;
         let reader = Reader::begin(terms.clone(), link)?;
-        Ok(Some(Joining { terms, reader }))
+        Ok(Joining { terms, reader })
     }
 
     /// The default channel's epoch.
@@ -141,21 +152,25 @@ impl Joining {
 
     /// The server's address, without its password.
     pub fn address(&self) -> String {
-        self.terms.address.to_string()
+        self.terms.outside.address()
     }
 
     /// From here on the server's publications are placed by the cluster.
     pub fn follow(&mut self, shared: &Arc<Shared>) {
+        if self.attach(shared).start().is_err() {
+            self.terms.counts.lose("no thread for it");
+        }
+    }
+
+    fn attach(&mut self, shared: &Arc<Shared>) -> Writer {
         let elsewhere =
             Elsewhere::new(keys::partition, self.terms.known.epochs(self.terms.keys.partitions()));
         let queue = Arc::new(Queue::new(self.terms.clone()));
         let writer = Writer::new(self.terms.clone(), queue.clone(), shared.clone());
-        if writer.start().is_err() {
-            self.terms.counts.lose("no thread for it");
-        }
         self.reader.warn(queue.clone());
         let (terms, around) = (self.terms.clone(), Arc::downgrade(shared));
         shared.follow(Box::new(Node { terms, queue, shared: around }), elsewhere);
+        writer
     }
 
     /// Reads what the streams have until now; `carry_out` lets the reactors take it in, which nobody drives yet.
@@ -206,7 +221,7 @@ impl Engine for Node {
     }
 
     fn left(&self, channel: &str, user: &str, after: Duration) {
-        self.terms.roll.leave(channel, user, after);
+        self.terms.roll.leave(channel, user, (self.terms.outside.now(), after));
         self.queue.rouse();
     }
 

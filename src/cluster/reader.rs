@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use redis::{Value, cmd};
 
+use super::Terms;
 use super::connect::{CONNECT, Link, Look};
 use super::counts::{Change, Side};
 use super::entry::{Entry, Published, What};
@@ -16,7 +17,6 @@ use super::page::{ENTRIES, Page, Read};
 use super::partition::{Partition, Sight, Verdict};
 use super::reply;
 use super::writer::Queue;
-use super::{Terms, unix_us};
 use crate::limits::CLUSTER_WARM_ENTRIES;
 use crate::push::{FIRST_OFFSET, PushError};
 use crate::reactor::Shared;
@@ -88,6 +88,14 @@ impl From<String> for Stop {
     }
 }
 
+/// How one of the threads goes on.
+pub(super) enum Step {
+    On,
+    /// After this time, with another connection.
+    Again(Duration),
+    Over,
+}
+
 /// Gives the reactors time when they are behind; false: they have ended.
 type Pause<'a> = &'a mut dyn FnMut() -> bool;
 
@@ -101,12 +109,12 @@ impl Reader {
             partitions.push(Partition::new(look.epoch));
         }
         Ok(Reader {
+            looked: terms.outside.now(),
             terms,
             link: Some(link),
             partitions,
             own: FIRST.to_owned(),
             entries: ENTRIES,
-            looked: Instant::now(),
             is_to_load: false,
             queue: None,
         })
@@ -127,10 +135,14 @@ impl Reader {
             match self.warm_partition(shared, number, &mut pause) {
                 Ok(()) => {}
                 Err(Stop::Over) => return Err("the server has ended".to_owned()),
-                Err(Stop::Lost(why)) => return Err(format!("{}: {why}", self.terms.address)),
+                Err(Stop::Lost(why)) => return Err(format!("{}: {why}", self.terms.outside.address())),
             }
         }
         carry_out();
+        if let Some(link) = &mut self.link {
+            // Of a connection that has no such time another one is made when it is lost.
+            let _ = link.wire.set_patience(ANSWER);
+        }
         Ok(())
     }
 
@@ -178,25 +190,30 @@ impl Reader {
 
     /// The thread's life.
     pub fn run(mut self, shared: &Arc<Shared>) {
-        if let Some(link) = &self.link {
-            // Of a connection that has no such time another one is made when it is lost.
-            let _ = link.connection.set_read_timeout(Some(ANSWER));
-        }
         let terms = self.terms.clone();
         let _fallen = Fallen(&terms, shared, Side::Reader);
         while !shared.is_stopped() {
-            let why = match self.go_on(shared) {
-                Ok(()) => continue,
-                Err(Stop::Over) => return,
-                Err(Stop::Lost(why)) => why,
-            };
-            self.link = None;
-            if let Some(queue) = &self.queue {
-                queue.doubt();
+            match self.step(shared) {
+                Step::Over => return,
+                Step::On => {}
+                Step::Again(rest) => terms.outside.rest(rest),
             }
-            tell(&self.terms, shared, Side::Reader, Some(&why));
-            thread::sleep(AGAIN);
         }
+    }
+
+    /// Reads once, or connects and reads.
+    pub fn step(&mut self, shared: &Arc<Shared>) -> Step {
+        let why = match self.go_on(shared) {
+            Ok(()) => return Step::On,
+            Err(Stop::Over) => return Step::Over,
+            Err(Stop::Lost(why)) => why,
+        };
+        self.link = None;
+        if let Some(queue) = &self.queue {
+            queue.doubt();
+        }
+        tell(&self.terms, shared, Side::Reader, Some(&why));
+        Step::Again(AGAIN)
     }
 
     fn go_on(&mut self, shared: &Arc<Shared>) -> Result<(), Stop> {
@@ -205,8 +222,9 @@ impl Reader {
         }
         let page = Page::read(&self.read()?, self.entries, self.terms.keys.partitions());
         self.entries = page.next;
+        let terms = self.terms.clone();
         let mut pause = || {
-            thread::sleep(BEHIND);
+            terms.outside.rest(BEHIND);
             !shared.is_stopped()
         };
         let has_read = !page.entries.is_empty();
@@ -221,12 +239,12 @@ impl Reader {
             self.load(shared, &mut pause)?;
         }
         if let Some(live) = self.terms.take_live()
-            && !self.terms.mirror.settle(shared, &live, Instant::now(), &mut pause)
+            && !self.terms.mirror.settle(shared, &live, terms.outside.now(), &mut pause)
         {
             return Err(Stop::Over);
         }
         if !page.has_more {
-            self.terms.counts.come_abreast();
+            self.terms.counts.come_abreast(self.terms.outside.unix_us());
         }
         if !has_read {
             self.rest(shared)?;
@@ -237,7 +255,7 @@ impl Reader {
     fn connect(&mut self, shared: &Arc<Shared>) -> Result<(), Stop> {
         let mut link = Link::open(&self.terms)?;
         link.check_partitions(&self.terms)?;
-        link.connection.set_read_timeout(Some(ANSWER)).map_err(|e| e.to_string())?;
+        link.wire.set_patience(ANSWER)?;
         self.link = Some(link);
         // It may be another server, or one that has lost its data; who has answered already is heard once.
         self.own = FIRST.to_owned();
@@ -271,19 +289,19 @@ impl Reader {
                 self.stand(shared, number, &look)?;
             }
         }
-        if self.looked.elapsed() < LOOK {
+        if self.terms.outside.now().duration_since(self.looked) < LOOK {
             return Ok(());
         }
         let terms = self.terms.clone();
         let server = &self.link()?.server;
-        if !terms.address.is_still(server, CONNECT) {
+        if !terms.outside.is_still(server, CONNECT) {
             return Err(Stop::Lost(format!("{server} is the master no more")));
         }
         self.look_at_all(shared)
     }
 
     fn look_at_all(&mut self, shared: &Arc<Shared>) -> Result<(), Stop> {
-        self.looked = Instant::now();
+        self.looked = self.terms.outside.now();
         for number in 0..self.partitions.len() {
             let look = self.look(number, false)?;
             match self.partitions[number].see(&look) {
@@ -364,7 +382,7 @@ impl Reader {
                 publication: std::mem::replace(&mut publication, copy),
                 own,
             };
-            match shared.deliver(arriving, unix_us()) {
+            match shared.deliver(arriving, self.terms.outside.unix_us()) {
                 Err(PushError::InboxFull) if pause() => {}
                 Err(PushError::InboxFull | PushError::Stopped) => return Err(Stop::Over),
                 Ok(()) | Err(_) => return Ok(()),

@@ -72,13 +72,13 @@ impl Roll {
         all.queue(member);
     }
 
-    /// A connection has gone, and if it was the last, its user will have gone after this time.
-    pub fn leave(&self, channel: &str, user: &str, after: Duration) {
+    /// A connection has gone, and if it was the last, its user will have gone after this time from now on.
+    pub fn leave(&self, channel: &str, user: &str, (now, after): (Instant, Duration)) {
         let (mut all, member) = (self.lock(), Member::new(channel, user));
         let Some(own) = all.members.get_mut(&member) else { return };
         own.connections = own.connections.saturating_sub(1);
         if own.connections == 0 && !after.is_zero() {
-            let until = Instant::now() + after;
+            let until = now + after;
             own.until = Some(until);
             all.lost.insert((until, member));
         } else {
@@ -171,7 +171,7 @@ mod tests {
             roll.enter("c", "ann", Some("{}"));
         }
         roll.enter("c", "bob", None);
-        roll.leave("c", "bob", Duration::ZERO);
+        roll.leave("c", "bob", (now, Duration::ZERO));
         let both = [("c/ann".to_owned(), Some(3)), ("c/bob".to_owned(), None)];
         let taken = roll.take(now, 9);
         assert_eq!(taken[0].1, Some((3, Some("{}".into()))));
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(shown(roll.take(now, 9)), both, "as it could not be told");
         roll.tell_anew();
         assert_eq!(shown(roll.take(now, 9)), both[..1]);
-        roll.leave("c", "nobody", GRACE);
+        roll.leave("c", "nobody", (now, GRACE));
         assert!(roll.take(now, 9).is_empty());
     }
 
@@ -190,13 +190,13 @@ mod tests {
         let roll = Roll::default();
         roll.enter("c", "ann", None);
         roll.take(Instant::now(), 9);
-        roll.leave("c", "ann", GRACE);
+        roll.leave("c", "ann", (Instant::now(), GRACE));
         assert!(roll.take(Instant::now(), 9).is_empty());
         roll.tell_anew();
         assert_eq!(shown(roll.take(Instant::now(), 9)), [("c/ann".to_owned(), Some(1))]);
         roll.enter("c", "ann", None);
         assert_eq!(shown(roll.take(Instant::now() + 2 * GRACE, 9)), [("c/ann".to_owned(), Some(1))]);
-        roll.leave("c", "ann", GRACE);
+        roll.leave("c", "ann", (Instant::now(), GRACE));
         assert_eq!(shown(roll.take(Instant::now() + 2 * GRACE, 9)), [("c/ann".to_owned(), None)]);
         assert!(roll.lock().members.is_empty() && roll.lock().lost.is_empty());
     }

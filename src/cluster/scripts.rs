@@ -1,7 +1,8 @@
 //! The scripts that run within Redis, where each is one step.
 
-use redis::{Connection, ConnectionLike, Value, cmd};
+use redis::{Value, cmd};
 
+use super::outside::Wire;
 use super::reply;
 
 const STATE: &str = include_str!("scripts/state.lua");
@@ -33,10 +34,10 @@ pub(super) struct Scripts {
 
 impl Scripts {
     /// Hands them to a server.
-    pub fn load(connection: &mut Connection) -> Result<Scripts, String> {
+    pub fn load(wire: &mut dyn Wire) -> Result<Scripts, String> {
         let mut load = |body: &str| {
-            let answer = connection.req_command(cmd("SCRIPT").arg("LOAD").arg([STATE, body].concat()));
-            match answer.map_err(|problem| problem.to_string())? {
+            let answer = wire.ask_one(cmd("SCRIPT").arg("LOAD").arg([STATE, body].concat()));
+            match answer? {
                 Value::ServerError(problem) => Err(problem.to_string()),
                 name => reply::text(&name).map(str::to_owned).ok_or_else(|| "no name of a script".to_owned()),
             }

@@ -5,16 +5,16 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use redis::{ConnectionLike, Pipeline, cmd};
+use redis::{Pipeline, cmd};
 
 use super::Terms;
 use super::asking::{self, Outcome, Problem};
-use super::connect::{Link, plain, strange};
+use super::connect::{Link, strange};
 use super::counts::Side;
 use super::membership::{Membership, More};
-use super::reader::{Fallen, tell};
+use super::reader::{Fallen, Step, tell};
 use crate::push::PushError;
 use crate::reactor::Shared;
 use crate::reactor::engine::{Asked, Asker, Wanted};
@@ -23,7 +23,7 @@ use crate::reactor::engine::{Asked, Asker, Wanted};
 const REQUEST_COMMANDS: usize = 512;
 const REQUEST_BYTES: usize = 4 << 20;
 /// Without anything to hand over the server is asked whether it is there.
-const SILENCE: Duration = Duration::from_millis(500);
+pub(super) const SILENCE: Duration = Duration::from_millis(500);
 /// Between two attempts to connect.
 const AGAIN: Duration = Duration::from_millis(100);
 
@@ -42,6 +42,12 @@ struct Waiting {
     is_doubtful: bool,
     /// Members have come or gone.
     is_roused: bool,
+}
+
+impl Waiting {
+    fn is_idle(&self) -> bool {
+        self.asked.is_empty() && !self.is_doubtful && !self.is_roused
+    }
 }
 
 impl Queue {
@@ -91,13 +97,22 @@ impl Queue {
         }
     }
 
-    /// Takes as much as goes in one request; nothing if nothing has come for a while. None: only members have come or
-    /// gone.
+    /// Waits until there is something to do, for a while.
+    fn wait(&self) {
+        let waiting = self.lock();
+        if waiting.is_idle() {
+            drop(self.news.wait_timeout(waiting, SILENCE).unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    /// Whether there is nothing to do but to ask now and then whether the server is there.
+    pub fn is_idle(&self) -> bool {
+        self.lock().is_idle()
+    }
+
+    /// Takes as much as goes in one request; nothing if nothing has come. None: only members have come or gone.
     fn take(&self) -> Option<Vec<Asked>> {
         let mut waiting = self.lock();
-        if waiting.asked.is_empty() && !waiting.is_doubtful && !waiting.is_roused {
-            waiting = self.news.wait_timeout(waiting, SILENCE).unwrap_or_else(PoisonError::into_inner).0;
-        }
         let is_roused = std::mem::take(&mut waiting.is_roused);
         let is_doubtful = std::mem::take(&mut waiting.is_doubtful);
         if is_roused && !is_doubtful && waiting.asked.is_empty() {
@@ -131,7 +146,12 @@ pub(super) struct Writer {
 
 impl Writer {
     pub fn new(terms: Arc<Terms>, queue: Arc<Queue>, shared: Arc<Shared>) -> Writer {
-        Writer { terms, queue, shared, link: None, membership: Membership::new() }
+        let membership = Membership::new(terms.outside.now());
+        Writer { terms, queue, shared, link: None, membership }
+    }
+
+    pub fn queue(&self) -> &Arc<Queue> {
+        &self.queue
     }
 
     pub fn start(mut self) -> std::io::Result<()> {
@@ -143,27 +163,39 @@ impl Writer {
         let (terms, shared) = (self.terms.clone(), self.shared.clone());
         let _fallen = Fallen(&terms, &shared, Side::Writer);
         while !self.shared.is_stopped() {
-            for (asker, answered) in self.terms.calls.overdue(Instant::now()) {
-                self.shared.answered(asker, answered);
+            if self.link.is_some() {
+                self.queue.wait();
             }
-            match &self.link {
-                Some(_) => {
-                    if let Some(taken) = self.queue.take() {
-                        self.hand_over(taken);
-                    }
-                    self.tend();
-                }
-                None => match Link::open(&self.terms) {
-                    Ok(link) => self.come_back(link),
-                    Err(why) => {
-                        tell(&self.terms, &self.shared, Side::Writer, Some(&why));
-                        self.refuse(Vec::new(), &why);
-                        thread::sleep(AGAIN);
-                    }
-                },
+            if let Step::Again(rest) = self.step() {
+                self.terms.outside.rest(rest);
             }
         }
         self.refuse(Vec::new(), "the server is stopping");
+    }
+
+    /// Hands over what there is, or asks whether the server is there; or connects.
+    pub fn step(&mut self) -> Step {
+        for (asker, answered) in self.terms.calls.overdue(self.terms.outside.now()) {
+            self.shared.answered(asker, answered);
+        }
+        if self.link.is_some() {
+            if let Some(taken) = self.queue.take() {
+                self.hand_over(taken);
+            }
+            self.tend();
+            return Step::On;
+        }
+        match Link::open(&self.terms) {
+            Ok(link) => {
+                self.come_back(link);
+                Step::On
+            }
+            Err(why) => {
+                tell(&self.terms, &self.shared, Side::Writer, Some(&why));
+                self.refuse(Vec::new(), &why);
+                Step::Again(AGAIN)
+            }
+        }
     }
 
     /// Redis takes publications again, once it has heard of those that it has no places for.
@@ -205,16 +237,15 @@ impl Writer {
         for asked in &taken {
             if let (Wanted::Call { .. }, Asker::Reactor(_)) = (&asked.what, asked.asker) {
                 // An answer may be read before this one has come.
-                self.terms.calls.begin(asked.ticket, asked.asker);
+                self.terms.calls.begin(asked.ticket, asked.asker, self.terms.outside.now());
             }
             pipeline.add_command(asking::command(&self.terms, link, asked));
         }
         let count = pipeline.len();
-        let answers = link.connection.req_packed_commands(&pipeline.get_packed_pipeline(), 0, count);
-        let answers = match answers {
+        let answers = match link.wire.ask(&pipeline) {
             Ok(answers) if answers.len() == count => answers,
             Ok(_) => return self.lose(taken, &strange()),
-            Err(problem) => return self.lose(taken, &plain(&problem)),
+            Err(why) => return self.lose(taken, &why),
         };
         let mut lost = None;
         for (asked, answer) in taken.into_iter().zip(answers) {
@@ -257,7 +288,7 @@ impl Writer {
 
     /// The connection is of no use any more. Nobody knows what has come of what was sent.
     fn lose(&mut self, taken: Vec<Asked>, why: &str) {
-        let server = self.link.take().map_or_else(|| self.terms.address.to_string(), |link| link.server);
+        let server = self.link.take().map_or_else(|| self.terms.outside.address(), |link| link.server);
         let why = format!("{server}: {why}");
         tell(&self.terms, &self.shared, Side::Writer, Some(&why));
         self.refuse(taken, &why);

@@ -9,7 +9,7 @@ use super::flow::{FlowAsked, Fragment, Pieces, SessionFacts};
 use super::more::More;
 use super::session_state::SessionState;
 use super::tune::Tune;
-use super::{Closed, ConnId, Connect, Router, answer_fields};
+use super::{Authorization, Authorized, Closed, ConnId, Connect, Router, answer_fields};
 
 /// The answer to a [`Connect`].
 ///
@@ -335,6 +335,12 @@ pub trait Handler: Send {
 
     /// A whole message has come in.
     fn on_message(&mut self, _session: &mut Session<'_>, _message: Message<'_>) {}
+
+    /// Decides whether a client of an app (`[[pusher_app]]`) may have a private or presence channel, or is the user
+    /// that it signs in as. `/app` is no path of the host's otherwise: what such a client says is the app's.
+    fn on_authorize(&mut self, _asked: &Authorization<'_>) -> Authorized {
+        Authorized::BySignature
+    }
 
     /// A pong with a payload has come: the answer to [`Handle::ping`](crate::Handle::ping), or one that nothing has
     /// asked

@@ -12,6 +12,7 @@ pub mod answer_fields;
 pub mod app_client;
 #[cfg(feature = "pusher")]
 pub mod apps;
+pub mod authorization;
 pub mod batch;
 pub mod batch_item;
 pub mod beginnings;
@@ -54,6 +55,7 @@ pub mod tune;
 pub mod users;
 pub mod v1;
 
+pub use authorization::{Authorization, Authorized};
 pub use batch_item::{BatchItem, PublishedBatch};
 pub use beginnings::Beginnings;
 pub use channels::{ChannelInfo, ChannelList, ChannelPage};

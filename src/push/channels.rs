@@ -12,7 +12,7 @@ use super::form::Form;
 use super::ledger::{Delivery, Passage, RECEIPTS_KEPT};
 use super::lines::Lines;
 use super::log::Log;
-use super::pace::Pace;
+use super::pace::{Pace, Part};
 use super::place::Place;
 use super::rules::{ChannelRules, Keep};
 use super::since::Since;
@@ -313,7 +313,7 @@ impl Channels {
         id: ChannelId,
         publication: &Encoded<'_>,
         place: Place,
-        pace: Option<Pace>,
+        pace: Option<(Pace, Part)>,
     ) {
         self.newest = self.newest.max(place.receipt);
         self.resize(id, |channel| channel.append(publication, place));

@@ -59,7 +59,7 @@ pub use message::{Kind, Message};
 pub use midway::Midway;
 pub use options::PushOptions;
 pub use other_rings::OtherRings;
-pub use pace::Pace;
+pub use pace::{Pace, Part};
 pub use past::{History, HistoryAsked, HistoryOrder, Past};
 pub use place::Place;
 pub use position::{NoPosition, Position};

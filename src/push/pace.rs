@@ -5,7 +5,6 @@
 //! publications goes out at once, and one without a pace, or with a faster one, takes along what lies before it: the
 //! order stays.
 
-use crate::narrow;
 use std::collections::VecDeque;
 
 use super::channel::Channel;
@@ -30,16 +29,21 @@ pub enum Pace {
     WithinMs(u32),
 }
 
-impl Pace {
-    /// The part of one of several reactors, each of which has about as many subscribers as any other.
-    pub(crate) fn part(self, reactor: usize, reactors: usize) -> Pace {
-        match self {
-            Pace::PerSecond(count) if reactors > 1 => {
-                let (reactor, reactors) = (narrow::to_u32(reactor), narrow::to_u32(reactors));
-                Pace::PerSecond((count / reactors + u32::from(reactor < count % reactors)).max(1))
-            }
-            whole => whole,
-        }
+/// One of several reactors, each of which has about as many subscribers as any other and makes its part of a rate's
+/// writes: all of them together make as many as were asked for, in turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    reactor: u64,
+    reactors: u64,
+}
+
+impl Part {
+    /// Of one reactor alone.
+    pub const WHOLE: Part = Part { reactor: 0, reactors: 1 };
+
+    /// That of this reactor, of so many.
+    pub fn new(reactor: usize, reactors: usize) -> Part {
+        Part { reactor: reactor as u64, reactors: reactors.max(1) as u64 }
     }
 }
 
@@ -85,9 +89,9 @@ impl Pace {
     }
 
     /// From one write to the next.
-    fn period_ns(self, subscribers: u32) -> u64 {
+    fn period_ns(self, subscribers: u32, part: Part) -> u64 {
         match self {
-            Pace::PerSecond(rate) => NS_PER_S / u64::from(rate.max(1)),
+            Pace::PerSecond(rate) => part.reactors * NS_PER_S / u64::from(rate.max(1)),
             Pace::WithinMs(ms) => (u64::from(ms) * NS_PER_MS / u64::from(subscribers.max(1))).max(1),
         }
     }
@@ -118,8 +122,9 @@ pub(super) struct Pacing {
 
 impl Pacing {
     /// Another publication has its pace. Slower ones before it are taken along.
-    fn add(&mut self, offset: u64, pace: Pace, subscribers: u32, now_ns: u64) {
-        let period_ns = pace.period_ns(subscribers);
+    fn add(&mut self, offset: u64, pace: (Pace, Part), subscribers: u32, now_ns: u64) {
+        let (pace, part) = pace;
+        let period_ns = pace.period_ns(subscribers, part);
         let until_ns = match pace {
             Pace::PerSecond(_) => None,
             Pace::WithinMs(ms) => Some(now_ns + u64::from(ms) * NS_PER_MS),
@@ -143,15 +148,16 @@ impl Pacing {
     }
 
     /// How many writes are due.
-    fn allowance(&mut self, subscribers: u32, now_ns: u64) -> u64 {
+    fn allowance(&mut self, subscribers: u32, part: Part, now_ns: u64) -> u64 {
         let Some(group) = self.groups.front_mut() else { return 0 };
         let due_ns = self.due_ns.get_or_insert_with(|| {
             // It may have waited for others.
             if let Some(until_ns) = group.until_ns {
                 let left_ns = until_ns.saturating_sub(now_ns) / u64::from(subscribers.max(1));
                 group.period_ns = group.period_ns.min(left_ns.max(1));
+                return now_ns;
             }
-            now_ns
+            now_ns + group.period_ns / part.reactors * part.reactor
         });
         if group.until_ns.is_none() {
             *due_ns = (*due_ns).max(now_ns.saturating_sub(CATCH_UP_NS));
@@ -172,7 +178,7 @@ impl Pacing {
 
 impl Channel {
     /// Notes the pace of the publication that was just appended.
-    pub(super) fn set_pace(&mut self, offset: u64, pace: Option<Pace>, now_us: u64) {
+    pub(super) fn set_pace(&mut self, offset: u64, pace: Option<(Pace, Part)>, now_us: u64) {
         match pace {
             Some(pace) if self.subscribers > 0 => {
                 let paces = self.paces.get_or_insert_default();
@@ -226,9 +232,9 @@ impl Channel {
     }
 
     /// How many subscribers may be written to by now, if it is paced.
-    pub fn pace_allowance(&mut self, now_us: u64) -> u64 {
+    pub fn pace_allowance(&mut self, part: Part, now_us: u64) -> u64 {
         let subscribers = self.subscribers;
-        self.paces.as_mut().map_or(0, |paces| paces.allowance(subscribers, now_us * 1_000))
+        self.paces.as_mut().map_or(0, |paces| paces.allowance(subscribers, part, now_us * 1_000))
     }
 
     /// So many were written to.
@@ -307,35 +313,64 @@ mod tests {
     #[test]
     fn writes_are_due_one_by_one() {
         let mut paces = Pacing::default();
-        paces.add(1, Pace::PerSecond(10), 5, 0);
+        paces.add(1, (Pace::PerSecond(10), Part::WHOLE), 5, 0);
         let ms = |ms| ms * NS_PER_MS;
-        assert_eq!(paces.allowance(5, ms(7)), 1, "the first one at once");
+        assert_eq!(paces.allowance(5, Part::WHOLE, ms(7)), 1, "the first one at once");
         paces.spend(1);
-        assert_eq!((paces.allowance(5, ms(106)), paces.allowance(5, ms(107))), (0, 1));
+        assert_eq!(
+            (paces.allowance(5, Part::WHOLE, ms(106)), paces.allowance(5, Part::WHOLE, ms(107))),
+            (0, 1)
+        );
         paces.spend(1);
-        assert_eq!(paces.allowance(5, ms(407)), 2, "never more than a tenth of a second behind");
+        assert_eq!(paces.allowance(5, Part::WHOLE, ms(407)), 2, "never more than a tenth of a second behind");
         let mut paces = Pacing::default();
-        paces.add(1, Pace::WithinMs(1_000), 5, 0);
-        assert_eq!(paces.allowance(5, 0), 1);
+        paces.add(1, (Pace::WithinMs(1_000), Part::WHOLE), 5, 0);
+        assert_eq!(paces.allowance(5, Part::WHOLE, 0), 1);
         paces.spend(1);
-        assert_eq!((paces.allowance(5, ms(199)), paces.allowance(5, ms(200))), (0, 1));
-        assert_eq!(paces.allowance(5, ms(950)), 4, "a deadline is kept");
+        assert_eq!(
+            (paces.allowance(5, Part::WHOLE, ms(199)), paces.allowance(5, Part::WHOLE, ms(200))),
+            (0, 1)
+        );
+        assert_eq!(paces.allowance(5, Part::WHOLE, ms(950)), 4, "a deadline is kept");
+    }
+
+    /// Also fewer a second than there are reactors.
+    #[test]
+    fn reactors_write_in_turn_and_together_as_many_as_were_asked_for() {
+        for (rate, reactors) in [(1, 1), (1, 3), (2, 3), (3, 3), (7, 3), (10, 4), (1, 64)] {
+            let mut all = vec![Pacing::default(); reactors];
+            for (at, paces) in all.iter_mut().enumerate() {
+                paces.add(1, (Pace::PerSecond(rate), Part::new(at, reactors)), 1_000, 0);
+            }
+            let (mut written, seconds) = (0, 120);
+            for ms in 0..seconds * 1_000 {
+                let before = written;
+                for (at, paces) in all.iter_mut().enumerate() {
+                    let due = paces.allowance(1_000, Part::new(at, reactors), ms * NS_PER_MS);
+                    paces.spend(due);
+                    written += due;
+                }
+                assert!(written - before <= 1, "{rate} of {reactors}: one after the other");
+                let whole = ms * u64::from(rate) / 1_000 + 1;
+                assert!(written <= whole && written + 1 >= whole, "{rate} of {reactors}: {written} at {ms}");
+            }
+        }
     }
 
     #[test]
     fn one_that_is_faster_takes_along_what_lies_before_it() {
         let mut paces = Pacing::default();
-        paces.add(1, Pace::PerSecond(100), 5, 0);
-        paces.add(2, Pace::PerSecond(10), 5, 0);
-        paces.add(3, Pace::PerSecond(10), 5, 0);
-        paces.add(4, Pace::PerSecond(1), 5, 0);
+        paces.add(1, (Pace::PerSecond(100), Part::WHOLE), 5, 0);
+        paces.add(2, (Pace::PerSecond(10), Part::WHOLE), 5, 0);
+        paces.add(3, (Pace::PerSecond(10), Part::WHOLE), 5, 0);
+        paces.add(4, (Pace::PerSecond(1), Part::WHOLE), 5, 0);
         assert_eq!(firsts(&paces), [(1, 10), (2, 100), (4, 1_000)]);
-        paces.add(5, Pace::PerSecond(20), 5, 0);
+        paces.add(5, (Pace::PerSecond(20), Part::WHOLE), 5, 0);
         assert_eq!(firsts(&paces), [(1, 10), (2, 50)]);
-        paces.add(6, Pace::PerSecond(1_000), 5, 0);
+        paces.add(6, (Pace::PerSecond(1_000), Part::WHOLE), 5, 0);
         assert_eq!(firsts(&paces), [(1, 1)]);
         for n in 0..20 {
-            paces.add(7 + n, Pace::PerSecond(1_000 >> n.min(9)), 5, 0);
+            paces.add(7 + n, (Pace::PerSecond(1_000 >> n.min(9)), Part::WHOLE), 5, 0);
         }
         assert_eq!(paces.groups.len(), GROUPS_MAX);
     }
@@ -343,10 +378,10 @@ mod tests {
     #[test]
     fn one_that_has_waited_keeps_its_deadline() {
         let mut paces = Pacing::default();
-        paces.add(1, Pace::PerSecond(10), 4, 0);
-        paces.add(2, Pace::WithinMs(4_000), 4, 0);
+        paces.add(1, (Pace::PerSecond(10), Part::WHOLE), 4, 0);
+        paces.add(2, (Pace::WithinMs(4_000), Part::WHOLE), 4, 0);
         paces.groups.pop_front();
-        assert_eq!(paces.allowance(4, 3_000 * NS_PER_MS), 1);
+        assert_eq!(paces.allowance(4, Part::WHOLE, 3_000 * NS_PER_MS), 1);
         assert_eq!(firsts(&paces), [(2, 250)]);
     }
 

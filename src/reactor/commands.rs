@@ -6,8 +6,8 @@ use crate::config::LogLevel;
 use crate::endpoint::{ConnId, Receipt, chat};
 use crate::metrics::{CloseReason, WorkKind};
 use crate::push::{
-    Carried, Channel, ChannelId, Channels, DEFAULT, DEFAULT_NAME, Encoded, Lens, Message, Pace, Place,
-    Publication, PushError, PushOptions, Room,
+    Carried, Channel, ChannelId, Channels, DEFAULT, DEFAULT_NAME, Encoded, Lens, Message, Place, Publication,
+    PushError, PushOptions, Room,
 };
 
 use super::outbox::ITEM_BYTES;
@@ -160,6 +160,9 @@ impl<S: Socket> Reactor<S> {
             Command::Tune { conn, tune } => self.tune(conn, tune),
             Command::Flow { conn, asked } => self.change_flow(conn, asked),
             Command::Decide { conn, decision } => self.decide_later(conn, *decision),
+            Command::Authorize { conn, number, authorized } => {
+                self.authorize_later(conn, number, *authorized)
+            }
             Command::Vouched(vouched) => self.vouched(*vouched),
             Command::NotTold(not_told) => self.not_told(&not_told),
             Command::Reload(renewal) => self.reload(*renewal),
@@ -235,8 +238,7 @@ impl<S: Socket> Reactor<S> {
         };
         let (now_us, unix_ms) = (self.now.mono_us, self.now.unix_ms());
         let place = Place { offset: receipt.offset, receipt: receipt.id, now_us, unix_ms };
-        let part = |pace: Pace| pace.part(self.shared.seat(), self.shared.reactors());
-        let pace = publication.options().pace.map(part);
+        let pace = publication.options().pace.map(|pace| (pace, self.part()));
         self.metrics.publications_paced += u64::from(pace.is_some());
         self.channels.append_paced(id, &encoded, place, pace);
         if several {

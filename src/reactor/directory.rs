@@ -257,6 +257,17 @@ impl Directory {
         }
     }
 
+    /// Whether a channel of this name is there, or one could be made now for whoever is not counted by its share.
+    pub fn check_new(&self, name: &str) -> Result<(), NoChannel> {
+        let has_room =
+            name == DEFAULT_NAME || self.names.contains_key(name) || self.heads.len() + 1 < self.max;
+        // With a single channel there is none but the default one.
+        if has_room || self.idle > 0 && self.max > 1 {
+            return Ok(());
+        }
+        Err(if self.expectant > 0 { NoChannel::NotYet } else { NoChannel::Full { max: self.max } })
+    }
+
     /// How many of the channels that `max` leaves clients may open, as long as nobody has published there.
     fn clients_part(&self) -> usize {
         let named = self.max.saturating_sub(1);

@@ -99,7 +99,8 @@ impl Aside {
     /// Memory out of `backlog_bytes_max`.
     pub(super) fn held_bytes(&self) -> usize {
         let lines = self.lines.as_ref().map_or(0, |lines| lines.held_bytes());
-        self.stash.len() + self.flow.as_ref().map_or(0, |flow| flow.held_bytes()) + lines
+        let questions = self.app.as_ref().map_or(0, |app| app.questions_bytes());
+        self.stash.len() + self.flow.as_ref().map_or(0, |flow| flow.held_bytes()) + lines + questions
     }
 }
 

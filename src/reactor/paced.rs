@@ -1,7 +1,7 @@
 //! The flush of what has a pace: the same walk, in slices as large as the time that has passed allows.
 
 use crate::narrow;
-use crate::push::ChannelId;
+use crate::push::{ChannelId, Part};
 
 use super::reactor::Reactor;
 use super::socket::Socket;
@@ -52,10 +52,16 @@ impl<S: Socket> Reactor<S> {
         self.walk.paced = Paced { ids, due_ms };
     }
 
+    /// This reactor's part of a rate.
+    pub(super) fn part(&self) -> Part {
+        Part::new(self.shared.seat(), self.shared.reactors())
+    }
+
     /// Walks on through a channel as far as its pace and the turn allow; how many subscribers it has visited.
     fn write_paced(&mut self, id: ChannelId, budget: usize) -> usize {
+        let part = self.part();
         let Some(channel) = self.channels.try_get_mut(id) else { return 0 };
-        let allowance = narrow::clamped(channel.pace_allowance(self.now.mono_us));
+        let allowance = narrow::clamped(channel.pace_allowance(part, self.now.mono_us));
         let (mut left, mut visited) = (allowance.min(budget), 0);
         while left > 0 && visited < budget {
             let sends = self.metrics.sends;

@@ -45,6 +45,11 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
+    /// Whether a host may hear of what such connections say.
+    pub(super) fn calls_back(&self, kind: Kind) -> bool {
+        kind.is_push() || kind == Kind::APP && self.has_host
+    }
+
     /// How a client's messages are handed over: as the decision says, or else as the route does.
     pub(super) fn pieces(&self, kind: Kind, accept: &Accept) -> Pieces {
         match accept.pieces {

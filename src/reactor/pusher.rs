@@ -1,6 +1,7 @@
 //! The Pusher Channels protocol on open connections: what clients of apps ask for, and what they are told.
 
 pub(super) mod apps;
+pub(super) mod authorizing;
 mod events;
 pub(super) mod fallback;
 mod heartbeat;
@@ -23,8 +24,10 @@ use crate::protocol::pusher::{Command, Event, SocketId, Traits, UserData, event}
 use crate::push::Message;
 use crate::push::presence::Departure;
 use apps::App;
+use authorizing::Wanted;
 pub(super) use events::check_event;
 pub(super) use presence::push_app_notice;
+use subscribing::NoSubscription;
 
 use super::connections::Gone;
 use super::reactor::Reactor;
@@ -78,6 +81,7 @@ impl<S: Socket> Reactor<S> {
         if let Some(number) = Self::app_seat(slot).filter(|_| slot.phase == Phase::Open) {
             self.apps.leave(number);
             self.leave_session(index);
+            self.forget_questions(index);
             self.unwatch(index, &self.apps.at(number), departure);
         }
     }
@@ -108,9 +112,8 @@ impl<S: Socket> Reactor<S> {
             Ok(command) => self.obey_client(index, command)?,
             Err(why) => tell(UNREADABLE, why),
         };
-        if let Err(Told { code, message }) = done {
-            event::push_error(code, &message, &mut self.scratch.said);
-            self.say_made(index);
+        if let Err(told) = done {
+            self.tell_error(index, &told);
         }
         let is_open = self.connections.slots[index].phase == Phase::Open;
         Ok(if is_open { Next::Continue } else { Next::Closing })
@@ -127,7 +130,7 @@ impl<S: Socket> Reactor<S> {
                 self.subscribe_client(index, &channel, &auth, channel_data.as_deref())?;
             }
             Command::Unsubscribe { channel } => self.unsubscribe_client(index, &channel)?,
-            Command::SignIn { auth, user_data } => return self.sign_in(index, &auth, &user_data),
+            Command::SignIn { auth, user_data } => self.sign_in(index, &auth, &user_data)?,
             Command::Client { event, channel, data } => {
                 return Ok(self.client_event(index, (&event, &channel), data));
             }
@@ -140,8 +143,9 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn unsubscribe_client(&mut self, index: usize, channel: &str) -> Result<(), Gone> {
-        let Some(channel) = self.app_of(index).settings.channel(channel) else { return Ok(()) };
         self.work.charge(WorkKind::Names, NAME);
+        self.forget_question(index, Some(channel));
+        let Some(channel) = self.app_of(index).settings.channel(channel) else { return Ok(()) };
         if self.receives(index, &channel) {
             let conn = self.connections.slots[index].id(index);
             self.send_replies(index)?;
@@ -155,22 +159,45 @@ impl<S: Socket> Reactor<S> {
         slot.user()?.strip_prefix(&*app.settings.beginning())
     }
 
-    fn sign_in(&mut self, index: usize, auth: &str, user_data: &str) -> Result<Result<(), Told>, Gone> {
+    fn sign_in(&mut self, index: usize, auth: &str, user_data: &str) -> Result<(), Gone> {
         let app = self.app_of(index);
-        let slot = &self.connections.slots[index];
-        let id = self.socket_id(slot.id(index)).to_string();
         self.work.charge(WorkKind::Names, NAME + user_data.len() as u64 / BYTES);
-        let why = match app.credentials.check_user(&id, user_data, auth) {
-            Err(error) => error.to_string(),
-            Ok(()) => match UserData::parse(user_data).filter(|user| is_user_id(&user.id)) {
-                Some(user) => return Ok(self.enter_signed_in(index, &app, user, user_data)),
-                None => format!("user_data has an id of 1 to {PUSHER_USER_BYTES_MAX} bytes"),
-            },
+        let wanted = Wanted { channel: None, auth, data: Some(user_data) };
+        match self.authorize(index, &app, wanted) {
+            Some(verdict) => self.end_signing_in(index, verdict),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a client is the user that this says is decided.
+    fn end_signing_in(
+        &mut self,
+        index: usize,
+        verdict: Result<Option<String>, NoSubscription>,
+    ) -> Result<(), Gone> {
+        let app = self.app_of(index);
+        let why = match verdict {
+            Err(not) => not.error,
+            Ok(user_data) => {
+                let user_data = user_data.unwrap_or_default();
+                match UserData::parse(&user_data).filter(|user| is_user_id(&user.id)) {
+                    Some(user) => {
+                        if let Err(told) = self.enter_signed_in(index, &app, user, &user_data) {
+                            self.tell_error(index, &told);
+                        }
+                        return Ok(());
+                    }
+                    None => format!("user_data has an id of 1 to {PUSHER_USER_BYTES_MAX} bytes"),
+                }
+            }
         };
-        event::push_error(UNAUTHORIZED, &why, &mut self.scratch.said);
+        self.tell_error(index, &Told { code: UNAUTHORIZED, message: why.clone() });
+        self.answer_and_close(index, CloseCode(UNAUTHORIZED), &why, CloseReason::Policy)
+    }
+
+    fn tell_error(&mut self, index: usize, told: &Told) {
+        event::push_error(told.code, &told.message, &mut self.scratch.said);
         self.say_made(index);
-        self.answer_and_close(index, CloseCode(UNAUTHORIZED), &why, CloseReason::Policy)?;
-        Ok(Ok(()))
     }
 
     fn enter_signed_in(

@@ -19,6 +19,7 @@ use std::sync::{Arc, OnceLock, PoisonError};
 
 use crate::config::Config;
 use crate::endpoint::Stats;
+use crate::metrics::ChannelRefusal;
 use crate::push::state::Counters;
 use crate::push::{Delivery, PushError};
 
@@ -169,6 +170,16 @@ impl Shared {
         drop(inbox);
         self.wake(woken, Wake::Yes);
         Ok(())
+    }
+
+    /// Whether somebody who is subscribed to a channel now would find it, or the room for it. A refusal is counted.
+    pub fn check_channel_room(&self, channel: &str) -> Result<(), PushError> {
+        let mut inbox = lock(&self.inbox);
+        inbox.directory.check_new(channel).map_err(|problem| {
+            inbox.directory.refused.bump(ChannelRefusal::Full);
+            self.seats[0].has_news.store(true, Ordering::Release);
+            problem.into()
+        })
     }
 
     /// Those who need room for a command: also those who have to hear of a channel that it makes.

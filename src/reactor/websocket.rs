@@ -100,7 +100,7 @@ impl<S: Socket> Reactor<S> {
     /// Takes frame after frame, as far as the connection may go on; how much of the input is used.
     fn read_frames(&mut self, index: usize, input: &mut [u8], reading: &mut Reading) -> Result<usize, Gone> {
         let message_bytes_max = self.message_bytes_max(index);
-        let calls_back = self.connections.slots[index].kind.is_push();
+        let calls_back = self.calls_back(self.connections.slots[index].kind);
         let mut at = 0;
         // A callback must not see what earlier ones have ended.
         while !calls_back || self.may_call_back(index)? {

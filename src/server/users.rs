@@ -45,6 +45,9 @@ impl Handle {
     }
 
     /// Lets all connections that a user has then receive a channel from then on; not those to come.
+    ///
+    /// # Errors
+    /// [`PushError::BadUser`], and those of [`subscribe`](Self::subscribe).
     pub fn subscribe_user(&self, user: &str, channel: &str) -> Result<(), PushError> {
         self.subscribe_user_since(user, channel, Since::Head)
     }
@@ -52,6 +55,7 @@ impl Handle {
     /// As [`subscribe_user`](Self::subscribe_user), from there on.
     pub fn subscribe_user_since(&self, user: &str, channel: &str, since: Since) -> Result<(), PushError> {
         check_channel(channel)?;
+        self.shared.check_channel_room(channel)?;
         self.for_user(user, UserAction::Subscribe { channel: channel.to_owned(), since })
     }
 

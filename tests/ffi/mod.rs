@@ -7,6 +7,7 @@
 mod apps;
 mod blocking;
 pub(crate) mod client;
+pub(crate) mod club;
 mod control;
 mod embedding;
 mod handed;

@@ -117,6 +117,19 @@ fn a_pace_holds_for_all_reactors_together() {
     }
 }
 
+/// The host that subscribes somebody hears at once that there can't be such a channel.
+#[test]
+fn whoever_subscribes_hears_that_there_are_too_many_channels() {
+    for mut host in hosts(&["channels=*", "channels_max=2"]) {
+        let _client = Client::open(host.port(), "/ws?broadcast=no&channel=a");
+        for (command, said) in [("subscribe a", "taken"), ("subscribe b", "full")] {
+            host.command(command);
+            assert_eq!(host.line(), said, "{command}");
+        }
+        host.end();
+    }
+}
+
 #[test]
 fn reactors_stay_on_the_cpus_that_were_set() {
     let status = fs::read_to_string("/proc/thread-self/status").unwrap();

@@ -49,6 +49,11 @@ fn values(kind: &str, name: &str) -> Vec<&'static str> {
         "const wspush_connect *" | "wspush_connect *" => vec!["w->connect", "NULL"],
         "wspush_session *" => vec!["w->session", "NULL"],
         "const wspush_closed *" => vec!["w->closed", "NULL"],
+        // None is current: there is no app.
+        "const wspush_authorization *" | "wspush_authorization *" => vec!["plain(w)", "NULL"],
+        "wspush_authorization_info *" => {
+            vec!["sized(w, sizeof(wspush_authorization_info))", "NULL", "sized(w, 8)"]
+        }
         "const wspush_route_terms *" => vec!["NULL", "&w->route", "sized(w, 8)"],
         "wspush_free_attribute" => vec!["free_attribute", "NULL"],
         "wspush_session_info *" => vec!["sized(w, sizeof(wspush_session_info))", "NULL", "sized(w, 8)"],

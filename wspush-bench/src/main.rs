@@ -8,7 +8,8 @@
 //! that it says and hears on them is a `transport`'s affair (`websocket` or `streams`), over `tls` where the
 //! address says so; the `ledger` checks each message's `payload`. Meanwhile the `campaign` posts publications to
 //! the server's `admin` API, reads with `probe` what the server costs, and merges the workers' `tally`s into a
-//! `report`: as text, as JSON, and as a page with plots. `plot` draws those, and documents of others.
+//! `report`: as text, as JSON, and as a page with plots. `plot` draws those, and documents of others. `sizing`
+//! reckons with what was measured.
 
 mod admin;
 mod args;
@@ -29,6 +30,7 @@ mod random;
 mod redact;
 mod report;
 mod samples;
+mod sizing;
 mod source;
 mod streams;
 mod sys;
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         args::Action::Plot(plot) => {
             plot::document::draw(&plot.document, plot.output.as_deref()).map(|()| true)
         }
+        args::Action::Plan(sizing) => sizing::run(&sizing),
         args::Action::Campaign(plan) => campaign::run(&plan),
     };
     match outcome {

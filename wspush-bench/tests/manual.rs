@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 const BENCH: &str = env!("CARGO_BIN_EXE_wspush-bench");
-const MODES: [&str; 5] = ["connect", "broadcast", "echo", "soak", "plot"];
+const MODES: [&str; 6] = ["connect", "broadcast", "echo", "soak", "plot", "plan"];
 /// Headings of what every program has.
 const NOT_OURS: [&str; 2] = ["Options", "Arguments"];
 
@@ -97,6 +97,7 @@ fn each_option_stands_under_a_heading_of_its_mode() {
         assert_eq!(groups(mode), expected, "{mode}");
     }
     assert_eq!(groups("plot"), ["Plot"]);
+    assert_eq!(groups("plan"), ["Aim", "Costs", "Machine", "Plan"]);
 }
 
 #[test]

@@ -7,7 +7,9 @@ use jni::objects::{JByteArray, JValue};
 use jni::signature::{Primitive, ReturnType};
 
 use wspush::config::LogLevel;
-use wspush::endpoint::{Accept, Closed, ConnId, Connect, Decision, Fragment, Handler, Session};
+use wspush::endpoint::{
+    Accept, Authorization, Authorized, Closed, ConnId, Connect, Decision, Fragment, Handler, Session,
+};
 use wspush::journal::Journal;
 use wspush::protocol::close::CloseCode;
 use wspush::push::Message;
@@ -15,7 +17,7 @@ use wspush::push::Message;
 use super::methods::{CallbackMethods, JavaObject};
 use super::payload::new_array;
 use super::routes::Place;
-use super::{packed, replies, routes};
+use super::{authorization, packed, replies, routes};
 
 /// The reason that a client is told when its callback has failed; the details are for the host's log only.
 const FAILED: &str = "internal error";
@@ -227,6 +229,10 @@ impl Handler for JavaHandler {
         if done != Some(true) {
             session.close(CloseCode::INTERNAL_ERROR, FAILED);
         }
+    }
+
+    fn on_authorize(&mut self, asked: &Authorization<'_>) -> Authorized {
+        authorization::ask(&self.callbacks, asked)
     }
 
     fn on_drained(&mut self, session: &mut Session<'_>) {

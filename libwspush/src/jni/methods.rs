@@ -28,6 +28,8 @@ pub(super) trait Methods: Copy + Send + Sync + Sized + 'static {
 pub(super) struct CallbackMethods {
     /// `byte[] connect(byte[])`
     pub(super) connect: JMethodID,
+    /// `byte[] authorize(byte[])`
+    pub(super) authorize: JMethodID,
     /// `boolean open(long, byte[], byte[], long)`
     pub(super) open: JMethodID,
     /// `boolean takenOver(long, byte[], byte[])`
@@ -52,6 +54,7 @@ impl Methods for CallbackMethods {
     fn look_up(env: &mut Env<'_>, class: &JClass<'_>) -> Result<CallbackMethods> {
         Ok(CallbackMethods {
             connect: env.get_method_id(class, jni_str!("connect"), jni_sig!("([B)[B"))?,
+            authorize: env.get_method_id(class, jni_str!("authorize"), jni_sig!("([B)[B"))?,
             open: env.get_method_id(class, jni_str!("open"), jni_sig!("(J[B[BJ)Z"))?,
             taken_over: env.get_method_id(class, jni_str!("takenOver"), jni_sig!("(J[B[B)Z"))?,
             message: env.get_method_id(class, jni_str!("message"), jni_sig!("(J[B[B[BZ)Z"))?,

@@ -14,6 +14,7 @@
 //! May import: server and what it exports.
 #![allow(unsafe_code)]
 
+pub mod authorization;
 pub mod batch;
 pub mod crossing;
 pub mod flow;

@@ -10,6 +10,7 @@ use crate::protocol::pusher::ChannelData;
 use crate::push::ChannelId;
 
 use super::super::v1::CommandCounts;
+use super::authorizing::Question;
 use super::sessions::Polls;
 use super::timers::AppTimers;
 use super::watching::Watching;
@@ -54,6 +55,8 @@ pub struct Apps {
     pub watching: HashMap<String, Watching>,
     /// The connections that are polled.
     pub polls: Polls,
+    /// The number of the last question to the host.
+    pub questions: u32,
     /// How many events each connection has sent in this second.
     pub client_events: CommandCounts,
 }
@@ -178,6 +181,8 @@ pub struct AppSession {
     pub members: Vec<(ChannelId, Box<str>)>,
     /// The users that it is told of.
     pub watches: Vec<Box<str>>,
+    /// Its questions that the host has not answered yet.
+    pub questions: Vec<Question>,
     /// The session whose requests are its own, if it is no WebSocket; then it stays where it is.
     #[serde(skip)]
     pub session: Option<Box<str>>,

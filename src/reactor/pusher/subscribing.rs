@@ -14,37 +14,35 @@ use super::super::socket::Socket;
 use super::super::subscriptions::{NotSubscribed, Terms};
 use super::super::work::{BYTES, NAME};
 use super::apps::App;
+use super::authorizing::{Verdict, Wanted};
 use super::is_user_id;
 
 /// Publications among which the last event of a backend is looked for.
 const CACHE_LOOKED_AT: u64 = 1_024;
 
 /// Why there is no subscription, as the client is told.
-struct NoSubscription {
-    kind: &'static str,
-    error: String,
-    status: u16,
+pub(super) struct NoSubscription {
+    pub kind: &'static str,
+    pub error: String,
+    pub status: u16,
 }
 
 impl NoSubscription {
-    fn unauthorized(error: impl Into<String>) -> NoSubscription {
+    pub(super) fn unauthorized(error: impl Into<String>) -> NoSubscription {
         NoSubscription { kind: "AuthError", error: error.into(), status: 401 }
     }
 
-    fn limit(status: u16, error: impl Into<String>) -> NoSubscription {
+    pub(super) fn limit(status: u16, error: impl Into<String>) -> NoSubscription {
         NoSubscription { kind: "LimitReached", error: error.into(), status }
     }
 }
 
-/// A subscription that a client asks for.
-struct Asked<'a> {
-    channel: &'a str,
-    auth: &'a str,
-    channel_data: Option<&'a str>,
+fn bad_name() -> NoSubscription {
+    NoSubscription::limit(4_009, "a channel's name has 1 to 200 letters, digits and _-=@,.;")
 }
 
 impl<S: Socket> Reactor<S> {
-    /// Subscribes a client to a channel of its app, and tells it how that has gone.
+    /// Subscribes a client to a channel of its app, and tells it how that has gone; or lets the host think about it.
     pub(super) fn subscribe_client(
         &mut self,
         index: usize,
@@ -53,8 +51,28 @@ impl<S: Socket> Reactor<S> {
         channel_data: Option<&str>,
     ) -> Result<(), Gone> {
         let app = self.app_of(index);
-        let asked = Asked { channel, auth, channel_data };
-        let begun = self.begin_client(index, &app, &asked);
+        self.work.charge(WorkKind::Names, NAME + channel_data.map_or(0, str::len) as u64 / BYTES);
+        let known = app.settings.channel(channel).and_then(|name| self.channels.find(&name));
+        let verdict = if known.is_some_and(|id| Self::is_subscribed(&self.connections.slots[index], id)) {
+            Some(Ok(None))
+        } else {
+            self.check_client(index, &app, Wanted { channel: Some(channel), auth, data: channel_data })
+        };
+        match verdict {
+            Some(verdict) => self.end_subscribing(index, channel, verdict),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a client may have a channel is decided: it has it now, or is told why not.
+    pub(super) fn end_subscribing(
+        &mut self,
+        index: usize,
+        channel: &str,
+        verdict: Result<Option<String>, NoSubscription>,
+    ) -> Result<(), Gone> {
+        let app = self.app_of(index);
+        let begun = verdict.and_then(|data| self.begin_client(index, &app, channel, data.as_deref()));
         match begun {
             Ok(id) => {
                 self.connections.there(index)?;
@@ -79,20 +97,16 @@ impl<S: Socket> Reactor<S> {
         &mut self,
         index: usize,
         app: &App,
-        asked: &Asked<'_>,
+        channel: &str,
+        channel_data: Option<&str>,
     ) -> Result<ChannelId, NoSubscription> {
-        let name = app.settings.channel(asked.channel).ok_or_else(|| {
-            let why = "a channel's name has 1 to 200 letters, digits and _-=@,.;";
-            NoSubscription::limit(4_009, why)
-        })?;
-        self.work.charge(WorkKind::Names, NAME + asked.channel_data.map_or(0, str::len) as u64 / BYTES);
+        let name = app.settings.channel(channel).ok_or_else(bad_name)?;
         let known = self.channels.find(&name);
         if let Some(known) = known.filter(|&id| Self::is_subscribed(&self.connections.slots[index], id)) {
             return Ok(known);
         }
-        self.check_client(index, app, asked)?;
-        let joining = if Traits::of(asked.channel).has_presence {
-            Some(self.member_to_be(index, app, asked, known)?)
+        let joining = if Traits::of(channel).has_presence {
+            Some(self.member_to_be(index, app, channel_data, known)?)
         } else {
             None
         };
@@ -116,22 +130,20 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// Whether a client may have a channel: the backend says so, or it is the client's own.
-    fn check_client(&self, index: usize, app: &App, asked: &Asked<'_>) -> Result<(), NoSubscription> {
-        let &Asked { channel, auth, channel_data } = asked;
-        let slot = &self.connections.slots[index];
+    /// Whether a client may have a channel: the host or the backend says so, or it is the client's own.
+    fn check_client(&mut self, index: usize, app: &App, wanted: Wanted<'_>) -> Verdict {
+        let channel = wanted.channel.unwrap_or_default();
+        if app.settings.channel(channel).is_none() {
+            return Some(Err(bad_name()));
+        }
         if let Some(user) = user_of(channel) {
-            if Self::signed_in(slot, app) == Some(user) {
-                return Ok(());
+            if Self::signed_in(&self.connections.slots[index], app) == Some(user) {
+                return Some(Ok(None));
             }
-            return Err(NoSubscription::unauthorized("this channel is for the user of its name, signed in"));
+            let why = "this channel is for the user of its name, signed in";
+            return Some(Err(NoSubscription::unauthorized(why)));
         }
-        if !Traits::of(channel).is_private {
-            return Ok(());
-        }
-        let id = self.socket_id(slot.id(index)).to_string();
-        let checked = app.credentials.check_channel(&id, channel, channel_data, auth);
-        checked.map_err(|error| NoSubscription::unauthorized(error.to_string()))
+        if Traits::of(channel).is_private { self.authorize(index, app, wanted) } else { Some(Ok(None)) }
     }
 
     /// The user that a client is to be in a presence channel: the one that was signed, or the one it has signed in as.
@@ -139,7 +151,7 @@ impl<S: Socket> Reactor<S> {
         &self,
         index: usize,
         app: &App,
-        asked: &Asked<'_>,
+        channel_data: Option<&str>,
         known: Option<ChannelId>,
     ) -> Result<ChannelData, NoSubscription> {
         let slot = &self.connections.slots[index];
@@ -147,7 +159,7 @@ impl<S: Socket> Reactor<S> {
             let user_info = slot.rights().and_then(|rights| rights.info()).map(str::to_owned);
             Some(ChannelData { user_id: Self::signed_in(slot, app)?.to_owned(), user_info })
         };
-        let member = asked.channel_data.map_or_else(signed_in, ChannelData::parse);
+        let member = channel_data.map_or_else(signed_in, ChannelData::parse);
         let member = member.filter(|member| is_user_id(&member.user_id)).ok_or_else(|| {
             NoSubscription::unauthorized(
                 "a presence channel needs channel_data with a user_id of 1 to 128 bytes",

@@ -36,6 +36,8 @@ struct Count {
 pub struct AppTimers {
     /// When connections have to have shown who they are: (when, slot, serial number).
     unknown: BTreeSet<(u64, u32, u32)>,
+    /// When the host is to have answered a question: (when, slot, serial number, question).
+    unanswered: BTreeSet<(u64, u32, u32, u32)>,
     counts: HashMap<u32, Count>,
     due: BTreeSet<(u64, u32)>,
 }
@@ -45,12 +47,26 @@ impl AppTimers {
     pub fn due_ms(&self) -> Option<u64> {
         let unknown = self.unknown.first().map(|&(due_ms, ..)| due_ms);
         let count = self.due.first().map(|&(due_ms, _)| due_ms);
-        unknown.into_iter().chain(count).min()
+        let unanswered = self.unanswered.first().map(|&(due_ms, ..)| due_ms);
+        unknown.into_iter().chain(count).chain(unanswered).min()
     }
 
     /// A connection has so long to show who it is.
     pub fn await_known(&mut self, due_ms: u64, index: u32, serial: u32) {
         self.unknown.insert((due_ms, index, serial));
+    }
+
+    /// The host has so long to answer a question of a connection.
+    pub fn await_answer(&mut self, due_ms: u64, (index, serial): (u32, u32), number: u32) {
+        self.unanswered.insert((due_ms, index, serial, number));
+    }
+
+    /// A question for which the time is over.
+    fn pop_unanswered(&mut self, now_ms: u64) -> Option<(usize, u32, u32)> {
+        let &(_, index, serial, number) =
+            self.unanswered.first().filter(|&&(due_ms, ..)| due_ms <= now_ms)?;
+        self.unanswered.pop_first();
+        Some((index as usize, serial, number))
     }
 
     /// Notes that a channel has another count of subscribers.
@@ -130,6 +146,8 @@ impl<S: Socket> Reactor<S> {
             {
                 self.apps.timers.unknown.remove(&entry);
                 self.expect_known(index as usize, serial);
+            } else if let Some((index, serial, number)) = self.apps.timers.pop_unanswered(now_ms) {
+                self.answer_due((index, serial), number);
             } else if let Some(id) = self.apps.timers.pop_count(now_ms) {
                 self.tell_count(id);
             }

@@ -2,7 +2,7 @@
 
 use crate::endpoint::reads::Question;
 use crate::endpoint::tune::Tune;
-use crate::endpoint::{ConnId, Decision, FlowAsked, Receipt};
+use crate::endpoint::{Authorized, ConnId, Decision, FlowAsked, Receipt};
 use crate::protocol::close::CloseCode;
 use crate::push::{Carried, Publication, Since};
 
@@ -91,6 +91,15 @@ pub enum Command {
         /// The host's decision.
         decision: Box<Decision>,
     },
+    /// Answer what a client of an app has asked for, or not.
+    Authorize {
+        /// The connection.
+        conn: ConnId,
+        /// Which of its questions.
+        number: u32,
+        /// The host's answer.
+        authorized: Box<Authorized>,
+    },
     /// Something for all connections of a user.
     User(Box<UserCommand>),
     /// Answer a question of the host.
@@ -125,6 +134,7 @@ impl Command {
                 | Command::Tune { .. }
                 | Command::Flow { .. }
                 | Command::Decide { .. }
+                | Command::Authorize { .. }
                 | Command::User(_)
                 | Command::Ask(_)
         )
@@ -153,6 +163,7 @@ impl Command {
             Command::Subscribe { channel, .. } | Command::Unsubscribe { channel, .. } => channel.len(),
             Command::Reply { frames, .. } => frames.len(),
             Command::Decide { decision, .. } => decision.bytes(),
+            Command::Authorize { authorized, .. } => authorized.bytes(),
             Command::User(command) => command.bytes(),
             Command::Vouched(vouched) => vouched.bytes(),
             Command::NotTold(not_told) => not_told.problem.len(),

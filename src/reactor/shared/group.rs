@@ -64,7 +64,8 @@ impl Command {
             | Command::Unsubscribe { conn, .. }
             | Command::Tune { conn, .. }
             | Command::Flow { conn, .. }
-            | Command::Decide { conn, .. } => has(conn),
+            | Command::Decide { conn, .. }
+            | Command::Authorize { conn, .. } => has(conn),
             Command::Vouched(vouched) => has(&vouched.conn),
             Command::User(command) => command.connection().map_or(Addressee::All, |conn| has(&conn)),
             Command::Ask(question) => match &**question {

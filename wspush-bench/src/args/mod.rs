@@ -1,9 +1,11 @@
 //! The command line: one mode, with its own options (here) and those that it shares with others (`options`).
 
 mod options;
+mod sizing;
 mod value;
 
 pub(crate) use options::{Push, Setup};
+pub(crate) use sizing::{Aim, Costs, Machine, Sizing};
 
 use crate::payload::{self, Body};
 use crate::redact;
@@ -21,8 +23,8 @@ use value::{duration, percent, rate};
 ///
 /// Each mode has its own options: wspush-bench MODE --help.
 ///
-/// Exit status: 0 when every connection and message was as it should be, 1 when a connection failed or a message was
-/// lost, duplicated, reordered or corrupted, 2 when the bench could not run.
+/// Exit status: 0 when every connection and message was as it should be, 1 when a connection failed, a message was
+/// lost, duplicated, reordered or corrupted or there is no plan, 2 when the bench could not run.
 #[derive(Parser)]
 #[command(name = "wspush-bench", version, arg_required_else_help = true)]
 #[command(subcommand_value_name = "MODE", subcommand_help_heading = "Modes")]
@@ -43,6 +45,8 @@ enum Mode {
     Soak(Soak),
     /// Draw bars from a JSON document as an SVG image, for light and dark backgrounds
     Plot(Plot),
+    /// Tell how many machines so many connections take, and how soon all of them have a message
+    Plan(Sizing),
     /// A child process of a campaign
     #[command(hide = true)]
     Worker,
@@ -153,6 +157,7 @@ pub(crate) enum Plan {
 pub(crate) enum Action {
     Worker,
     Plot(Plot),
+    Plan(Box<Sizing>),
     Campaign(Box<Plan>),
 }
 
@@ -162,6 +167,7 @@ pub(crate) fn parse() -> Action {
     let plan = match line.mode {
         Mode::Worker => return Action::Worker,
         Mode::Plot(plot) => return Action::Plot(plot),
+        Mode::Plan(sizing) => return Action::Plan(Box::new(sizing)),
         Mode::Connect(plan) => Plan::Connect(plan),
         Mode::Broadcast(plan) => Plan::Broadcast(plan),
         Mode::Echo(plan) => Plan::Echo(plan),
@@ -171,6 +177,16 @@ pub(crate) fn parse() -> Action {
         CommandLine::command().error(ErrorKind::ArgumentConflict, error).exit();
     }
     Action::Campaign(Box::new(plan))
+}
+
+/// The options of a plan, for tests.
+#[cfg(test)]
+pub(crate) fn sizing(options: &[&str]) -> Sizing {
+    let line = ["wspush-bench", "plan"].iter().chain(options);
+    match CommandLine::try_parse_from(line).unwrap_or_else(|error| panic!("{error}")).mode {
+        Mode::Plan(sizing) => sizing,
+        _ => unreachable!("it is called plan"),
+    }
 }
 
 /// An error that does not quote the secrets in a value.

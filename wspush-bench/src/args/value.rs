@@ -23,6 +23,19 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs_f64(seconds))
 }
 
+/// A number that may end in `K`, `M`, `G` or `T`: thousands of thousands, as networks count and people do.
+pub(super) fn amount(text: &str) -> Result<f64, String> {
+    let (digits, unit) = match text.char_indices().next_back() {
+        Some((at, 'K' | 'k')) => (&text[..at], 1e3),
+        Some((at, 'M')) => (&text[..at], 1e6),
+        Some((at, 'G')) => (&text[..at], 1e9),
+        Some((at, 'T')) => (&text[..at], 1e12),
+        _ => (text, 1.0),
+    };
+    let is_good = |amount: f64| (0.0..=1e6).contains(&(amount * unit / 1e9));
+    number(digits, "a number, such as 1000000, 64G or 1.5M, up to 1000T", is_good).map(|amount| amount * unit)
+}
+
 fn number(text: &str, expected: &str, is_good: impl Fn(f64) -> bool) -> Result<f64, String> {
     text.parse().ok().filter(|number: &f64| is_good(*number)).ok_or_else(|| format!("expected {expected}"))
 }
@@ -60,6 +73,14 @@ mod tests {
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
         for bad in ["", "s", "5 parsecs", "-1s", "1000h", "1.2.3s"] {
             assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn amounts_with_and_without_units() {
+        assert_eq!([amount("1.5M"), amount("64G"), amount("7")], [Ok(1.5e6), Ok(64e9), Ok(7.0)]);
+        for bad in ["", "M", "-1", "1P", "2000T", "NaN", "1e3M4"] {
+            assert!(amount(bad).is_err(), "{bad}");
         }
     }
 

@@ -54,6 +54,20 @@ class Callbacks {
         }
     }
 
+    /** The answer to a question of an app's client, packed; null: the listener has failed. */
+    byte[] authorize(byte[] packed) {
+        try {
+            Authorized authorized = listener.onAuthorize(new AuthorizationRequest(Packed.unpack(packed)));
+            if (authorized == null) {
+                throw new NullPointerException("onAuthorize returned null");
+            }
+            return authorized.packed();
+        } catch (Throwable problem) {
+            failed("WsPushListener.onAuthorize", problem);
+            return null;
+        }
+    }
+
     /** Whether callbacks run on other threads than the reactor's. */
     boolean isElsewhere() {
         return false;

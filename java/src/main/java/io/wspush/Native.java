@@ -83,6 +83,8 @@ final class Native {
 
     static native void decide(long server, long conn, byte[] decision);
 
+    static native void authorize(long server, long conn, int number, byte[] authorized);
+
     static native void disconnect(long server, long conn, int code, byte[] reason);
 
     static native void subscribe(long server, long conn, byte[] channel, boolean on);

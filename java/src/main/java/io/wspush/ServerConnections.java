@@ -176,10 +176,23 @@ abstract class ServerConnections extends ServerQuestions {
     }
 
     /**
+     * Answers a question of {@link WsPushListener#onAuthorize} that was {@link Authorized#pending()}. It changes nothing
+     * about one that is answered, or out of time, or of a client that has gone.
+     *
+     * @param conn the connection's id, {@link AuthorizationRequest#conn()}
+     * @param number which of its questions, {@link AuthorizationRequest#number()}
+     * @param authorized the answer
+     */
+    public void authorize(long conn, int number, Authorized authorized) {
+        Native.authorize(id, conn, number, authorized.packed());
+    }
+
+    /**
      * Lets a connection receive a channel from now on.
      *
      * @param conn the connection's id
      * @param channel the channel
+     * @throws TooManyChannelsException if the channel is new, and somebody needs each of those that there are
      */
     public void subscribe(long conn, String channel) {
         Native.subscribe(id, conn, channel.getBytes(UTF_8), true);

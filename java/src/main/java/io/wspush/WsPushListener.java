@@ -30,6 +30,19 @@ public interface WsPushListener {
     }
 
     /**
+     * Decides whether a client of an app (the setting {@code pusher_app}) may have a private or presence channel, or is the
+     * user that it signs in as. By default the signature decides. Asked of the server's listener, not of a route's, and on
+     * the reactor's thread: what takes long answers {@link Authorized#pending()}.
+     *
+     * @param request the client's question
+     * @return the answer; not null
+     * @throws Exception anything: the client is refused
+     */
+    default Authorized onAuthorize(AuthorizationRequest request) throws Exception {
+        return Authorized.bySignature();
+    }
+
+    /**
      * A client is connected, and receives what is published from now on.
      *
      * @param session the connection

@@ -119,6 +119,7 @@ public final class WsPushUser {
      * Lets each of the user's connections receive a channel from then on; not those to come.
      *
      * @param channel the channel
+     * @throws TooManyChannelsException if the channel is new, and somebody needs each of those that there are
      */
     public void subscribe(String channel) {
         Native.subscribeUser(server, bytes, channel.getBytes(UTF_8), true);
