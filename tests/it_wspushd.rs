@@ -34,6 +34,8 @@ mod cluster_local;
 mod cluster_nodes;
 #[cfg(feature = "cluster")]
 mod cluster_presence;
+#[cfg(feature = "cluster")]
+mod cluster_spread;
 mod config_command;
 mod connections;
 mod deflate;

@@ -47,10 +47,8 @@ fn read(arguments: &Arguments, target: &mut Target) -> Result<std::convert::Infa
         let mut heard = Vec::new();
         {
             let mut notifications = client.notifications();
-            let mut first = notifications.timeout_iter(LOOK);
-            if let Some(one) = first.next().map_err(|problem| stopped(&problem))? {
-                heard.push(one);
-            }
+            let first = notifications.timeout_iter(LOOK).next().map_err(|problem| stopped(&problem))?;
+            heard.extend(first);
             let mut rest = notifications.iter();
             while let Some(one) = rest.next().map_err(|problem| stopped(&problem))? {
                 heard.push(one);
