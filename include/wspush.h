@@ -145,6 +145,10 @@
  * it answers `WSPUSH_EWRONGTHREAD` and touches nothing. What they give lives as long. */
 typedef struct wspush_answer wspush_answer;
 
+/* A question of a client of an app, on which the host decides. It is there while `on_authorize` runs; outside of it,
+ * and on other threads, every function that takes it answers `WSPUSH_EWRONGTHREAD`. */
+typedef struct wspush_authorization wspush_authorization;
+
 /* A connection that is gone. It is there while `on_closed` runs; outside of it, and on other threads, every function
  * that takes it answers `WSPUSH_EWRONGTHREAD` and touches nothing. What they give lives as long. */
 typedef struct wspush_closed wspush_closed;
@@ -248,7 +252,7 @@ typedef struct wspush_callbacks {
   /* A client of an app (the setting `pusher_app`) asks for a private or presence channel, or signs in:
    * `wspush_authorization_allow`, `_refuse` or `_pend` decides. Without this callback, and where it decides
    * nothing, the signature does. Of the callbacks for the server's own paths, not of a route. */
-  void (*on_authorize)(void *user_data, struct wspush_server *server, wspush_authorization *asked);
+  void (*on_authorize)(void *user_data, struct wspush_server *server, struct wspush_authorization *asked);
 } wspush_callbacks;
 
 /* A piece of text that belongs to the library: UTF-8, `length` bytes, **not** followed by a NUL. Print it with
@@ -263,6 +267,31 @@ typedef struct wspush_str {
 /* Frees what a host has kept at a connection, on the server's thread or on the one that frees the server. It is called
  * once for each attribute that was taken, and must not block. */
 typedef void (*wspush_free_attribute)(void *attribute);
+
+/* The question itself: who wants what, and what it shows for it. The texts live while `on_authorize` runs; one that
+ * there is not has a `length` of 0. Zero it, and set `struct_size` to `sizeof(wspush_authorization_info)`. */
+typedef struct wspush_authorization_info {
+  /* `sizeof(wspush_authorization_info)`. */
+  size_t struct_size;
+  /* The connection's id. */
+  uint64_t conn;
+  /* Which question of this connection it is, for `wspush_authorize`. */
+  uint64_t number;
+  /* The app's id. */
+  struct wspush_str app;
+  /* The connection's id in the words of the protocol. */
+  struct wspush_str socket_id;
+  /* The id of the user that the connection has signed in as. */
+  struct wspush_str user;
+  /* The channel, by the app's name for it. Empty: a user signs in. */
+  struct wspush_str channel;
+  /* The client's `auth`, whatever it is: the signature of a backend, or something of the host's own. */
+  struct wspush_str auth;
+  /* The client's `channel_data`, or `user_data` of one that signs in. Nobody vouches for it unless `is_signed`. */
+  struct wspush_str data;
+  /* 1: the app's secret has signed it, `data` included. */
+  uint64_t is_signed;
+} wspush_authorization_info;
 
 /* Where a publication stands. Set `struct_size` to `sizeof(wspush_receipt)` before the call. */
 typedef struct wspush_receipt {
@@ -1003,6 +1032,42 @@ wspush_status wspush_closed_param(const struct wspush_closed *closed,
  * kept none. */
 wspush_status wspush_closed_attribute(const struct wspush_closed *closed,
                                       void **attribute);
+
+/* Reads the question. */
+wspush_status wspush_authorization_read(const struct wspush_authorization *asked,
+                                        struct wspush_authorization_info *info);
+
+/* Says yes. `data` is who it is, as JSON: `{"user_id":"7","user_info":{..}}` in a presence channel, `{"id":"7"}` and
+ * what else a backend would sign for a sign-in. NULL: whom a backend has signed, and in a presence channel else the
+ * user that it has signed in as. The last one of allow, refuse and pend counts. */
+wspush_status wspush_authorization_allow(struct wspush_authorization *asked,
+                                         const char *data,
+                                         size_t data_length);
+
+/* Says no; the reason is for the client. A sign-in that is refused closes the connection (4009). */
+wspush_status wspush_authorization_refuse(struct wspush_authorization *asked,
+                                          const char *reason,
+                                          size_t reason_length);
+
+/* Lets it wait until `wspush_authorize` or `wspush_refuse_authorization` is called with the `conn` and the `number` of
+ * the question, from any thread. The connection goes on meanwhile; after `handshake_ms` it counts as no. */
+wspush_status wspush_authorization_pend(struct wspush_authorization *asked);
+
+/* Says yes to a question that waits; `data` as in `wspush_authorization_allow`. It changes nothing about one that is
+ * answered, or out of time, or of a client that has gone. Any thread; never blocks; `WSPUSH_EAGAIN` as for
+ * `wspush_broadcast`. */
+wspush_status wspush_authorize(const struct wspush_server *server,
+                               uint64_t conn,
+                               uint64_t number,
+                               const char *data,
+                               size_t data_length);
+
+/* Says no to a question that waits, as `wspush_authorize` says yes. */
+wspush_status wspush_refuse_authorization(const struct wspush_server *server,
+                                          uint64_t conn,
+                                          uint64_t number,
+                                          const char *reason,
+                                          size_t reason_length);
 
 /* Publishes a message to everybody: to the default channel. `kind` is `WSPUSH_TEXT` or `WSPUSH_BINARY`, perhaps
  * with `WSPUSH_UNCOMPRESSED`; the data is copied. `receipt` may be NULL.

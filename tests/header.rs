@@ -27,6 +27,7 @@ fn generated() -> String {
         "connect",
         "session",
         "attributes",
+        "authorization",
         "callbacks",
         "push",
         "flow",
