@@ -13,7 +13,7 @@ use crate::cluster::{metric, node, numbered, open, publications, push_when_back,
 use crate::daemon::redis::Redis;
 use crate::daemon::{Daemon, program, wait};
 
-/// What stands between nodes and their server: it passes everything on, until it cuts.
+/// A proxy between nodes and their server: it passes everything on, until it cuts.
 struct Proxy {
     at: SocketAddr,
     open: Arc<Mutex<Vec<TcpStream>>>,

@@ -65,7 +65,7 @@ fn masters_share_the_partitions_and_nodes_have_one_order() {
     expected.sort();
     assert_eq!(got, expected, "each once");
     assert_eq!(push(&first, &target, "3").0, 422);
-    // What no single server can judge is refused.
+    // Several servers can't judge it together.
     let (status, said) = push(&first, &format!("/push?{}&if_offset=2", &query[1..]), "3");
     assert_eq!(status, 400, "{said}");
     assert_eq!(push(&first, "/push?channel=channel0&if_offset=1", "3").0, 409);

@@ -1,4 +1,4 @@
-//! `wspushd feed`: what others write to Redis reaches the clients once and in order, whoever ends or is away in between.
+//! `wspushd feed`: what others write to Redis reaches the clients once and in order, whoever ends or is away.
 
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -36,8 +36,8 @@ unsafe impl Versioned for wspush_node {
     const SIZE_MIN: usize = 7 * size_of::<usize>() + 32;
 }
 
-/// Asks which servers the cluster has: `wspush_answer_node` with each index, this one among them. Redis is asked, so the
-/// status of the answer is `WSPUSH_EAGAIN` if that is away. `WSPUSH_EINVAL`: this server is in none (setting
+/// Asks which servers the cluster has: `wspush_answer_node` with each index, this one among them. Redis is asked, so
+/// the status of the answer is `WSPUSH_EAGAIN` if that is away. `WSPUSH_EINVAL`: this server is in none (setting
 /// `cluster`). As `wspush_channel` otherwise.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_nodes(

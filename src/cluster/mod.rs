@@ -87,7 +87,7 @@ struct Terms {
     /// The name of this node, and since when it is there.
     node: String,
     since_ms: u64,
-    /// What this node places itself while Redis is away, if it does.
+    /// The publications that this node places itself while Redis is away, if it does.
     local: Option<Local>,
 }
 

@@ -1,5 +1,5 @@
-//! Redis Cluster as one server: each command goes to the master that has its keys, and after them when they move. What is
-//! said without keys goes to all masters.
+//! Redis Cluster as one server: each command goes to the master that has its keys, and after them when they move. One
+//! without keys goes to all masters.
 //!
 //! Streams that lie at several masters can't be waited for by one question. `Watchers` wait for each of them, and when
 //! one has something all are read, so that what was published before a call is read before it as well.
@@ -163,7 +163,7 @@ impl Shards {
         Ok(last)
     }
 
-    /// What streams have, wherever they lie.
+    /// The entries of streams, wherever they lie.
     fn read_streams(&mut self, streams: &Streams) -> Result<Value, String> {
         let read = self.sweep(streams)?;
         let Some(block) = streams.block.filter(|_| read == Value::Nil) else { return Ok(read) };
@@ -193,7 +193,7 @@ impl Wire for Shards {
     fn ask(&mut self, commands: &Pipeline) -> Result<Vec<Value>, String> {
         let commands: Vec<&Cmd> = commands.cmd_iter().collect();
         let mut answers = Vec::with_capacity(commands.len());
-        // What nodes tell each other comes behind what was published before it, and before what is published then.
+        // A call of a node comes behind what was published before it, and before what is published then.
         for part in commands.chunk_by(|one, other| is_for_partition(one) && is_for_partition(other)) {
             match part {
                 [one] => answers.push(self.ask_one(one)?),

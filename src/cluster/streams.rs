@@ -53,7 +53,7 @@ impl Streams {
         Some(Streams { count, block, slots })
     }
 
-    /// What reads those of one slot.
+    /// The question for those of one slot.
     pub fn command(&self, part: &[Stream]) -> Cmd {
         let mut command = cmd("XREAD");
         command.arg("COUNT").arg(&self.count[..]);
@@ -62,7 +62,7 @@ impl Streams {
     }
 }
 
-/// What waits for one of these for so long.
+/// The question that waits for one of these for so long.
 pub(super) fn waiting(part: &[Stream], block: Duration) -> Cmd {
     let mut command = cmd("XREAD");
     command.arg("COUNT").arg(1).arg("BLOCK").arg(block.as_millis().to_string());

@@ -24,7 +24,7 @@ struct Watched {
     block: Duration,
 }
 
-/// What has come of it: whether there is something to read.
+/// The slot, and whether there is something to read.
 type Seen = (u16, Result<bool, String>);
 
 /// The threads, which end with this.
@@ -68,7 +68,7 @@ impl Watchers {
                     self.threads.entry(slot).and_modify(|watcher| watcher.is_asking = false);
                     has_news |= seen?;
                     if has_news {
-                        // What else has come meanwhile is not to wake anybody up once more.
+                        // Others that have come meanwhile are not to wake anybody up once more.
                         while let Ok((slot, seen)) = self.seen.1.try_recv() {
                             self.threads.entry(slot).and_modify(|watcher| watcher.is_asking = false);
                             seen?;

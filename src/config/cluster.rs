@@ -5,7 +5,7 @@ use super::setting::Value;
 use super::{Config, ConfigError};
 use crate::limits::{CLUSTER_NAME_BYTES_MAX, FILE_NAME_BYTES_MAX};
 
-/// What becomes of publications while the Redis server of a cluster is away.
+/// The fate of publications while the Redis server of a cluster is away.
 ///
 /// ```
 /// use wspush::config::{ClusterDown, Config};
@@ -21,7 +21,7 @@ pub enum ClusterDown {
     Local,
 }
 
-/// What a URL leads to.
+/// The kind of server that a URL leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     Server,

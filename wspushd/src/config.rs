@@ -170,7 +170,8 @@ fn bash() -> String {
     let mut text = format!(
         "_wspushd() {{\n  local now=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}}\n  \
          case $before in\n    \
-         wspushd) COMPREPLY=($(compgen -W 'token config feed upgrade completions --config --check --help --version {all}' \
+         wspushd) COMPREPLY=($(compgen -W 'token config feed upgrade completions --config --check --help --version \
+         {all}' \
          -- \
          \"$now\")); return ;;\n    token) COMPREPLY=($(compgen -W 'new check' -- \"$now\")); return ;;\n    \
          config) COMPREPLY=($(compgen -W 'default schema check' -- \"$now\")); return ;;\n    \
@@ -198,7 +199,8 @@ fn bash() -> String {
     let _ = write!(
         text,
         "  esac\n  if [[ ${{COMP_WORDS[1]}} = feed ]]; then\n    \
-         COMPREPLY=($(compgen -W '{FEED}' -- \"$now\")); return\n  fi\n  COMPREPLY=($(compgen -W '--config --check --help --version {all}' -- \"$now\"))\n}}\n\
+         COMPREPLY=($(compgen -W '{FEED}' -- \"$now\")); return\n  fi\n  \
+         COMPREPLY=($(compgen -W '--config --check --help --version {all}' -- \"$now\"))\n}}\n\
          complete -F _wspushd wspushd\n"
     );
     text
@@ -229,8 +231,10 @@ fn zsh() -> String {
 
 fn fish() -> String {
     let mut text = "complete -c wspushd -n __fish_use_subcommand -f -a 'token config feed upgrade completions'\n\
-                    complete -c wspushd -n '__fish_seen_subcommand_from feed' -f -a 'redis-stream redis-channel postgres'\n\
-                    complete -c wspushd -n '__fish_seen_subcommand_from feed' -f -a '--source --to --group --from-start'\n\
+                    complete -c wspushd -n '__fish_seen_subcommand_from feed' -f \
+                    -a 'redis-stream redis-channel postgres'\n\
+                    complete -c wspushd -n '__fish_seen_subcommand_from feed' -f \
+                    -a '--source --to --channel --group --table --listen --from-start'\n\
                     complete -c wspushd -n '__fish_seen_subcommand_from token' -f -a 'new check'\n\
                     complete -c wspushd -n '__fish_seen_subcommand_from config' -f -a 'default schema check'\n\
                     complete -c wspushd -n '__fish_seen_subcommand_from completions' -f -a 'bash zsh fish'\n\

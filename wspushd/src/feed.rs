@@ -1,8 +1,8 @@
 //! `wspushd feed`: what another program writes to Redis or PostgreSQL is pushed to a server, which may be one of a
 //! cluster. It reads one source, in its order, and goes on with the next thing when the server has the one before it.
 //!
-//! What a source keeps is taken from it only then, and pushed under an idempotency key that comes from its own number:
-//! wherever this program or the server ends in between, nothing is lost, and nothing is published twice.
+//! A thing is taken from a source that keeps it only then, and pushed under an idempotency key that comes from its own
+//! number: wherever this program or the server ends in between, nothing is lost, and nothing is published twice.
 
 mod arguments;
 mod http;

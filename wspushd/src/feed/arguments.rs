@@ -1,4 +1,4 @@
-//! What `wspushd feed` is called with.
+//! The arguments of `wspushd feed`.
 
 use std::ffi::OsString;
 
@@ -18,7 +18,7 @@ pub(super) struct Arguments {
     pub channel: Option<String>,
 }
 
-/// What is read.
+/// The source that is read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Source {
     Stream {

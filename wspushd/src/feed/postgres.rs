@@ -115,7 +115,7 @@ fn quoted(name: &str) -> String {
     format!("\"{name}\"")
 }
 
-/// What has happened to a connection: no table, no right and no password are for somebody to look at.
+/// The meaning of an error: no table, no right and no password are for somebody to look at.
 fn stopped(problem: &postgres::Error) -> Stop {
     let text = problem.as_db_error().map_or_else(|| problem.to_string(), |said| said.message().to_owned());
     let is_wrong = problem.code().is_some_and(|code| ["28", "3D", "42"].contains(&&code.code()[..2]));

@@ -45,7 +45,7 @@ fn listen(arguments: &Arguments, target: &mut Target) -> Result<std::convert::In
         let channel = arguments.channel.as_deref().unwrap_or_else(|| message.get_channel_name());
         let bytes = message.get_payload_bytes().to_vec();
         let is_text = std::str::from_utf8(&bytes).is_ok();
-        // What has no answer is pushed again, and has to be known.
+        // A push without an answer is made again, and has to be known.
         let item = Item {
             target: format!("channel={}", encoded(channel)),
             body: if is_text { Body::Text(bytes) } else { Body::Binary(bytes) },

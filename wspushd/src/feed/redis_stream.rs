@@ -47,7 +47,7 @@ pub(super) fn open(url: &str) -> Result<Connection, Stop> {
     Ok(connection)
 }
 
-/// What has happened to a connection.
+/// The meaning of an error.
 pub(super) fn stopped(problem: redis::RedisError) -> Stop {
     let is_wrong = matches!(problem.kind(), redis::ErrorKind::AuthenticationFailed)
         || matches!(problem.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM" | "WRONGTYPE"));

@@ -21,7 +21,7 @@ pub(super) struct Target {
     problem: Option<String>,
 }
 
-/// What has come of a push.
+/// The end of a push.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Taken,
@@ -105,7 +105,7 @@ fn meaning(answer: &Answer) -> Meaning {
     let why = || format!("{} {}", answer.status, answer.body.trim());
     match answer.status {
         200 => Meaning::Over(Outcome::Taken),
-        // What was published under this key is another thing.
+        // Or another thing was published under this key.
         400 | 409 | 413 | 422 => Meaning::Over(Outcome::Refused(why())),
         401 | 403 | 404 | 405 => Meaning::Shut(why()),
         _ => Meaning::Again(why(), answer.retry_after),
