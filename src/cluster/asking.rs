@@ -37,19 +37,15 @@ pub(super) fn commands(terms: &Terms, link: &Link, asked: &Asked) -> Result<Vec<
 
 /// The parts of a batch that go to Redis as one.
 fn parts(terms: &Terms, publications: &[(Arc<str>, Publication)]) -> Vec<Range<usize>> {
-    let mut parts = vec![0..publications.len()];
-    if terms.is_spread {
-        let partition = |(channel, _): &(Arc<str>, Publication)| terms.keys.partition(channel);
-        let runs = publications.chunk_by(|one, other| partition(one) == partition(other));
-        let mut start = 0;
-        parts = runs
-            .map(|run| {
-                start += run.len();
-                start - run.len()..start
-            })
-            .collect();
-    }
-    parts
+    let partition = |(channel, _): &(Arc<str>, Publication)| terms.keys.partition(channel);
+    let runs = publications.chunk_by(|one, other| !terms.is_spread || partition(one) == partition(other));
+    let mut end = 0;
+    runs.map(|run| {
+        let start = end;
+        end += run.len();
+        start..end
+    })
+    .collect()
 }
 
 fn command(terms: &Terms, link: &Link, asked: &Asked) -> Cmd {
