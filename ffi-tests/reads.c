@@ -110,6 +110,26 @@ static void publish_on_terms(wspush_server *server) {
   GIVES(WSPUSH_EINVAL, wspush_publish_to(server, channels, 1, WSPUSH_TEXT, "x", 1, &terms, NULL));
 }
 
+/* The request that a publication is part of comes back in its receipts. */
+static void publish_in_a_request(wspush_server *server) {
+  static const char parent[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  wspush_str channels[2] = {{"traced", 6}, {"paced", 5}};
+  wspush_receipt receipts[2];
+  wspush_terms terms;
+  memset(&terms, 0, sizeof terms);
+  terms.struct_size = sizeof terms, receipts[0].struct_size = sizeof receipts[0];
+  terms.traceparent = parent, terms.traceparent_length = strlen(parent);
+  MUST(wspush_publish_to(server, channels, 2, WSPUSH_TEXT, "x", 1, &terms, receipts));
+  for (int n = 0; n < 2; n++)
+    HOLDS(receipts[n].traceparent == parent && receipts[n].traceparent_length == terms.traceparent_length);
+  terms.traceparent_length--; /* then it is none */
+  MUST(wspush_publish_to(server, channels, 1, WSPUSH_TEXT, "x", 1, &terms, receipts));
+  HOLDS(receipts[0].offset == 2 && receipts[0].traceparent == NULL && receipts[0].traceparent_length == 0);
+  terms.struct_size = offsetof(wspush_terms, traceparent), terms.traceparent_length = SIZE_MAX;
+  MUST(wspush_publish_to(server, channels, 1, WSPUSH_TEXT, "x", 1, &terms, receipts));
+  HOLDS(receipts[0].offset == 3 && receipts[0].traceparent == NULL);
+}
+
 static void publish_at_a_pace(wspush_server *server) {
   wspush_str channel = {"paced", 5};
   wspush_receipt receipt;
@@ -249,6 +269,7 @@ static void by_polling(void) {
   GIVES(WSPUSH_ECHANNEL, wspush_presence(server, "", 0, note, &a));
   publish_batches(server);
   publish_at_a_pace(server);
+  publish_in_a_request(server);
   /* No answer is left out, also if nobody polls any more. */
   for (int n = 0; n < 100; n++) MUST(wspush_history(server, "a", 1, NULL, note, &a));
   HOLDS(a.answers == before);

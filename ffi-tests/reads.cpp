@@ -54,6 +54,18 @@ static void publish_on_terms(const wspush::Server &server) {
   server.publish_to({"a"}, wspush::Message::binary("\0\xff", 2), behind);
 }
 
+static void publish_in_a_request(const wspush::Server &server) {
+  wspush::Terms traced;
+  traced.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  wspush::Published published = server.publish_to({"traced"}, "x", traced);
+  holds(published.traceparent == traced.traceparent, "the request is in the outcome");
+  holds(published.receipts[0].traceparent == traced.traceparent.data(), "and in the receipt");
+  traced.traceparent.remove_suffix(1);
+  published = server.publish_to({"traced"}, "x", traced);
+  holds(published.traceparent.empty() && !published.receipts[0].traceparent, "half a request is none");
+  holds(server.publish_to({"traced"}, "x").traceparent.empty(), "there is none");
+}
+
 static void publish_at_a_pace(const wspush::Server &server) {
   wspush::Terms slowly;
   slowly.rate = 5;
@@ -186,6 +198,7 @@ int main() {
   read_back(server);
   publish_batches(server);
   publish_at_a_pace(server);
+  publish_in_a_request(server);
   std::cout << "port " << server.port() << std::endl;
   thrown.get_future().wait();
   server.stop(2000);

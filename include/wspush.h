@@ -303,6 +303,10 @@ typedef struct wspush_receipt {
   uint64_t epoch;
   /* The publication's place in the channel: one more than the one before it. */
   uint64_t offset;
+  /* The request that it is part of, as `wspush_terms` has it: the same bytes. NULL: none, or one that is not valid. */
+  const char *traceparent;
+  /* Its bytes. */
+  size_t traceparent_length;
 } wspush_receipt;
 
 /* The terms of a publication. Zero it, set `struct_size` to `sizeof(wspush_terms)`, then what is wanted. */
@@ -325,6 +329,12 @@ typedef struct wspush_terms {
   /* All subscribers are written to within so many milliseconds, 1 to 3,600,000, evenly. 0: as fast as possible, or
    * as `rate` says; both are an error. */
   uint64_t deadline_ms;
+  /* The request that it is part of (`traceparent` of W3C Trace Context). It comes back in the receipts, and is
+   * logged with them (`event=published`) if its flags say that it is sampled. NULL: none; one that is not valid is
+   * left out. */
+  const char *traceparent;
+  /* Its bytes. */
+  size_t traceparent_length;
 } wspush_terms;
 
 /* Where a channel stood that was expected to stand elsewhere. Set `struct_size` to `sizeof(wspush_conflict)` before

@@ -122,7 +122,8 @@ public:
     wspush_terms asked = detail::terms(terms);
     wspush_status status = check(wspush_publish_to(server_, names.data(), names.size(), m.kind, m.data.data(),
                                                    m.data.size(), &asked, receipts.data()));
-    return {std::move(receipts), status == WSPUSH_DUPLICATE};
+    bool is_traced = !receipts.empty() && receipts[0].traceparent;
+    return {std::move(receipts), status == WSPUSH_DUPLICATE, std::string(is_traced ? terms.traceparent : "")};
   }
   /// Each item to a target of its own: all of them, or, with an exception (`BadItem` for one that is not right), none.
   PublishedBatch publish_batch(const std::vector<BatchItem> &items,

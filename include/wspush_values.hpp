@@ -140,6 +140,8 @@ struct Terms {
   std::optional<uint64_t> rate{};
   /// All subscribers are written to within this time, evenly; not beside `rate`.
   std::optional<std::chrono::milliseconds> deadline{};
+  /// The request that it is part of (W3C Trace Context): in the receipts, and in the log if it is sampled.
+  std::string_view traceparent{};
 };
 namespace detail {
 /// What there is of an optional number; 0 is an error there, and none in C.
@@ -158,6 +160,8 @@ inline wspush_terms terms(const Terms &terms) noexcept {
   asked.if_offset = terms.if_offset.value_or(0);
   if (terms.rate) asked.rate = some(*terms.rate);
   if (terms.deadline) asked.deadline_ms = some(*terms.deadline);
+  if (!terms.traceparent.empty()) asked.traceparent = terms.traceparent.data();
+  asked.traceparent_length = terms.traceparent.size();
   return asked;
 }
 } // namespace detail
@@ -167,6 +171,9 @@ struct Published {
   std::vector<wspush_receipt> receipts;
   /// It was published before, under the same key.
   bool duplicate;
+  /// The request that it is part of, as the terms have it; empty as well if that is not valid. The receipts have it too,
+  /// as long as the text of the terms lives.
+  std::string traceparent{};
 };
 
 /// One of several messages that are published at once. Borrows its bytes.

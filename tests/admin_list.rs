@@ -120,4 +120,13 @@ fn the_request_that_a_push_is_part_of_is_in_its_answer_and_in_the_log() {
         let answer = daemon.ask("POST", "/push", &[("traceparent", wrong)], b"x");
         assert_eq!((answer.status, answer.json().get("traceparent")), (200, None), "{wrong}");
     }
+    // Where there are no audit lines, only a trace that somebody records has one.
+    let daemon = Daemon::start(&[]);
+    let unsampled = PARENT.replace("-01", "-00");
+    for parent in [&*unsampled, PARENT] {
+        let answer = daemon.ask("POST", "/push", &[("traceparent", parent)], b"x");
+        assert_eq!((answer.status, answer.json()["traceparent"].as_str()), (200, Some(parent)));
+    }
+    daemon.wait_log(is_it);
+    assert_eq!(daemon.events("audit"), 1);
 }

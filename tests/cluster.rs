@@ -96,6 +96,9 @@ fn two_nodes_have_one_order_and_a_client_goes_on_at_the_other() {
         (client, at)
     };
     assert_eq!((&at["epoch"], &answer["offset"]), (&json!(answer["epoch"].to_string()), &json!(1)));
+    // The even ones of 40, and the last; the odd ones, and 41.
+    let counted = [&first, &second].map(|node| metric(node, "wspush_cluster_seconds_count"));
+    assert_eq!(counted, [21, 21]);
 }
 
 #[test]

@@ -92,6 +92,7 @@ mod restart;
 mod resume;
 mod revocation;
 mod routes;
+mod scrape;
 mod secrets;
 mod signals;
 mod slow_consumers;

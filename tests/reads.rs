@@ -2,14 +2,15 @@
 
 use std::net::SocketAddr;
 use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::daemon::{PATIENCE, WebSocket};
 use wspush::config::LogLevel;
 use wspush::{
-    Accept, ChannelList, Config, Connect, Decision, Gap, Handle, Handler, HistoryQuery, Message, Position,
-    PublishTerms, PushError, Server, Since,
+    Accept, ChannelList, Config, Connect, Decision, Gap, Handle, Handler, HistoryQuery, Journal, Message,
+    Position, PublishTerms, PushError, Server, Since,
 };
 
 /// Lets everybody in as whom the query says.
@@ -283,4 +284,38 @@ fn a_full_inbox_takes_no_question_and_calls_nobody() {
     server.poll_once(Some(Duration::ZERO)).unwrap();
     let differs = handle.publish_to(&["broadcast"], Message::Text("3"), PublishTerms::default().if_offset(1));
     assert!(matches!(differs, Err(PushError::OffsetDiffers { offset: 2, .. })));
+}
+
+#[test]
+fn a_publication_says_of_which_request_it_is_a_part() {
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let sink = lines.clone();
+    let sink = Box::new(move |_: LogLevel, line: &str| sink.lock().unwrap().push(line.to_owned()));
+    let config = Config { listen: vec!["127.0.0.1:0".parse().unwrap()], ..Config::default() };
+    let journal = Journal::new(LogLevel::Info, sink);
+    let mut server = Server::bind_with(config, |_| Box::new(()), Some(journal)).unwrap();
+    let handle = server.handle();
+    let publish = |parent: &str| {
+        let terms = PublishTerms::default().idempotency_key(&parent[parent.len() - 2..]).traceparent(parent);
+        handle.publish_to(&["a", "b"], Message::Text("x"), terms).unwrap()
+    };
+    let published = publish(PARENT);
+    let again = publish(PARENT);
+    assert!(again.duplicate && again.receipts == published.receipts);
+    let unsampled = PARENT.replace("-01", "-00");
+    let traced = [published.clone(), again, publish(&unsampled), publish(&PARENT[1..])];
+    let traced = traced.map(|published| published.traceparent);
+    assert_eq!(
+        traced.each_ref().map(Option::as_deref),
+        [Some(PARENT), Some(PARENT), Some(&*unsampled), None]
+    );
+    server.poll_once(Some(Duration::ZERO)).unwrap();
+    let lines = lines.lock().unwrap();
+    let logged: Vec<&str> =
+        lines.iter().filter_map(|line| line.split_once("event=published ")).map(|l| l.1).collect();
+    let [a, b] =
+        [0, 1].map(|n| format!("{}~{}.1", published.receipts[n].channel, published.receipts[n].epoch));
+    let line = |duplicate| format!("at={a},{b} receipt=1,2 duplicate={duplicate} traceparent={PARENT}");
+    assert_eq!(logged, [line(false), line(true)]);
 }

@@ -98,6 +98,20 @@ final class ReadsHost implements WsPushListener {
         Check.thrown(IllegalArgumentException.class, "negative", () -> PublishTerms.NONE.ifOffset(-1));
     }
 
+    private static void publishInARequest(WsPushServer server) {
+        String parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        PublishTerms traced = PublishTerms.NONE.idempotencyKey("traced").traceparent(parent);
+        for (boolean isAgain : new boolean[] {false, true}) {
+            Published published = server.publish(List.of("traced", "paced"), "x", traced);
+            Check.equal(isAgain, published.isDuplicate(), "once");
+            Check.equal(parent, published.traceparent().orElseThrow(), "the request is in the outcome");
+        }
+        for (PublishTerms none : List.of(PublishTerms.NONE, PublishTerms.NONE.traceparent(parent + "0"))) {
+            Published published = server.publish(List.of("traced"), "x", none);
+            Check.that(published.traceparent().isEmpty(), "no request");
+        }
+    }
+
     private static void publishAtAPace(WsPushServer server) {
         PublishTerms slowly = PublishTerms.NONE.rate(5);
         Check.equal(1L, server.publish(List.of("paced"), "x", slowly).receipts().get(0).offset(), "a rate");
@@ -211,6 +225,7 @@ final class ReadsHost implements WsPushListener {
             readBack(server);
             publishBatches(server);
             publishAtAPace(server);
+            publishInARequest(server);
             server.publish("inbox.ann", "kept");
             try (Client first = new Client(server, "/ws?as=ann");
                     Client second = new Client(server, "/ws?as=ann");

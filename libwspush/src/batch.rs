@@ -72,7 +72,7 @@ pub unsafe extern "C" fn wspush_publish_batch(
             for (place, receipt) in receipts.into_iter().flatten().zip(&batch.receipts) {
                 match receipt {
                     Some(receipt) => put_receipt(Some(place), receipt),
-                    None => place.put(wspush_receipt { struct_size: 0, id: 0, epoch: 0, offset: 0 }),
+                    None => place.put(wspush_receipt::NONE),
                 }
             }
             Ok(if batch.duplicate { WSPUSH_DUPLICATE } else { WSPUSH_OK })

@@ -49,9 +49,10 @@ fn source() -> String {
             on_drained, on_pong, on_taken_over, on_authorize
         }
         wspush_str { data, length }
-        wspush_receipt { struct_size, id, epoch, offset }
+        wspush_receipt { struct_size, id, epoch, offset, traceparent, traceparent_length }
         wspush_terms {
-            struct_size, idempotency_key, idempotency_key_length, has_if_offset, if_offset, rate, deadline_ms
+            struct_size, idempotency_key, idempotency_key_length, has_if_offset, if_offset, rate, deadline_ms,
+            traceparent, traceparent_length
         }
         wspush_conflict { struct_size, epoch, offset, channel }
         wspush_batch_item { struct_size, channel, user, conn, data, length, kind, rate, deadline_ms }

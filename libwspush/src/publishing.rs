@@ -35,9 +35,15 @@ pub struct wspush_terms {
     /// All subscribers are written to within so many milliseconds, 1 to 3,600,000, evenly. 0: as fast as possible, or
     /// as `rate` says; both are an error.
     pub deadline_ms: u64,
+    /// The request that it is part of (`traceparent` of W3C Trace Context). It comes back in the receipts, and is
+    /// logged with them (`event=published`) if its flags say that it is sampled. NULL: none; one that is not valid is
+    /// left out.
+    pub traceparent: *const c_char,
+    /// Its bytes.
+    pub traceparent_length: usize,
 }
 
-// SAFETY: repr(C), `struct_size` is first, and the rest are integers and a pointer.
+// SAFETY: repr(C), `struct_size` is first, and the rest are integers and pointers.
 unsafe impl Versioned for wspush_terms {
     const SIZE_MIN: usize = 3 * size_of::<usize>() + 16;
 }
@@ -94,7 +100,7 @@ pub unsafe extern "C" fn wspush_publish_to(
         data: bytes(length),
         terms: optional_sized,
         receipts: optional_sized_places(channels_count) => {
-            let key;
+            let (key, parent);
             let mut asked = PublishTerms::default().options(options(kind));
             if let Some(terms) = terms {
                 let wspush_terms { idempotency_key, idempotency_key_length, has_if_offset, if_offset, .. } = terms;
@@ -106,11 +112,22 @@ pub unsafe extern "C" fn wspush_publish_to(
                     asked.idempotency_key = Some(key);
                 }
                 asked.if_offset = (has_if_offset != 0).then_some(if_offset);
+                if !terms.traceparent.is_null() {
+                    let length = terms.traceparent_length;
+                    // SAFETY: as above.
+                    parent = unsafe { pointer::text(terms.traceparent, length, "terms->traceparent") }?;
+                    asked.traceparent = Some(parent);
+                }
             }
             channels.iter().try_for_each(|name| channel_name(name).map(drop))?;
             let published = server.handle.publish_to(&channels, message(kind, data)?, asked)?;
+            let parent = asked.traceparent.filter(|_| published.traceparent.is_some());
             for (place, receipt) in receipts.into_iter().flatten().zip(&published.receipts) {
-                super::push::put_receipt(Some(place), receipt);
+                place.put(wspush_receipt {
+                    traceparent: parent.map_or(std::ptr::null(), |parent| parent.as_ptr().cast()),
+                    traceparent_length: parent.map_or(0, str::len),
+                    ..receipt.into()
+                });
             }
             Ok(if published.duplicate { WSPUSH_DUPLICATE } else { WSPUSH_OK })
         }

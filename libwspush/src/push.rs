@@ -26,9 +26,32 @@ pub struct wspush_receipt {
     pub epoch: u64,
     /// The publication's place in the channel: one more than the one before it.
     pub offset: u64,
+    /// The request that it is part of, as `wspush_terms` has it: the same bytes. NULL: none, or one that is not valid.
+    pub traceparent: *const c_char,
+    /// Its bytes.
+    pub traceparent_length: usize,
 }
 
-// SAFETY: repr(C), `struct_size` is first, and the rest are integers.
+impl From<&Receipt> for wspush_receipt {
+    fn from(receipt: &Receipt) -> wspush_receipt {
+        let Receipt { epoch, offset, id, .. } = *receipt;
+        wspush_receipt { id, epoch, offset, ..wspush_receipt::NONE }
+    }
+}
+
+impl wspush_receipt {
+    /// Of something that has no place.
+    pub(super) const NONE: wspush_receipt = wspush_receipt {
+        struct_size: 0,
+        id: 0,
+        epoch: 0,
+        offset: 0,
+        traceparent: std::ptr::null(),
+        traceparent_length: 0,
+    };
+}
+
+// SAFETY: repr(C), `struct_size` is first, and the rest are integers and a pointer.
 unsafe impl Versioned for wspush_receipt {
     const SIZE_MIN: usize = size_of::<usize>() + 24;
 }
@@ -91,8 +114,7 @@ pub(super) fn beginning(since: &str) -> Result<Since, CallError> {
 
 pub(super) fn put_receipt(place: Option<SizedPlace<wspush_receipt>>, receipt: &Receipt) {
     if let Some(place) = place {
-        let Receipt { epoch, offset, id, .. } = *receipt;
-        place.put(wspush_receipt { struct_size: 0, id, epoch, offset });
+        place.put(receipt.into());
     }
 }
 

@@ -180,7 +180,7 @@ fn read_parts(
         }
     }
     match problem {
-        None => Ok(Published { receipts, duplicate: duplicates == answers.len() }),
+        None => Ok(Published::new(receipts, duplicates == answers.len())),
         Some(Problem::Server(why)) if !receipts.is_empty() => {
             let (done, all) = (receipts.len(), publications.len());
             Err(Problem::Server(format!(
@@ -241,7 +241,7 @@ fn read_places(
                 terms.known.note(terms.keys.partition(at.1), number(place[2])?, number(place[3])?);
                 receipts.push(receipt((at.0, at.1), number(place[0])?, number(place[1])?, ticket));
             }
-            Ok(Published { receipts, duplicate: false })
+            Ok(Published::new(receipts, false))
         }
         Some((&"again", [places])) => {
             let places: Vec<&str> = places.split(' ').collect();
@@ -252,7 +252,7 @@ fn read_places(
             for (at, place) in (0..).zip(channels).zip(places.chunks_exact(2)) {
                 receipts.push(receipt((at.0, at.1), number(place[0])?, number(place[1])?, first));
             }
-            Ok(Published { receipts, duplicate: true })
+            Ok(Published::new(receipts, true))
         }
         Some((&"reused", [])) => Err(Problem::Push(PushError::KeyReused)),
         Some((&"differs", [channel, epoch, offset])) => Err(Problem::Push(PushError::OffsetDiffers {

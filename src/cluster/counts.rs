@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use crate::metrics::ClusterGauges;
+use crate::metrics::{ClusterGauges, Histogram};
 
 /// Counted by the two threads.
 #[derive(Debug, Default)]
@@ -15,6 +16,8 @@ pub(super) struct Counts {
     pub gaps: AtomicU64,
     pub local: AtomicU64,
     losses: AtomicU64,
+    /// From when something was asked until it was answered.
+    seconds: Mutex<Histogram>,
     /// When there was nothing more to read, in milliseconds since 1970.
     abreast_ms: AtomicU64,
     away: Mutex<Away>,
@@ -91,6 +94,12 @@ impl Counts {
         self.set(Side::Writer, Some(why));
     }
 
+    /// Something that was asked has been answered after this time.
+    pub fn answered(&self, after: Duration) {
+        let us = u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
+        self.seconds.lock().unwrap_or_else(PoisonError::into_inner).note(us);
+    }
+
     pub fn gauges(&self) -> ClusterGauges {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         ClusterGauges {
@@ -102,6 +111,7 @@ impl Counts {
             losses: read(&self.losses),
             epochs: read(&self.epochs),
             gaps: read(&self.gaps),
+            seconds: self.seconds.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             local: read(&self.local),
         }
     }

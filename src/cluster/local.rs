@@ -124,7 +124,7 @@ impl Local {
             places.lives.insert(channel.clone(), life);
         }
         terms.counts.local.fetch_add(receipts.len() as u64, Ordering::Relaxed);
-        Ok(Some(Published { receipts, duplicate: false }))
+        Ok(Some(Published::new(receipts, false)))
     }
 
     /// Something for the connections of a user, of which this node looks for its own.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::{Pipeline, cmd};
 
@@ -34,9 +34,12 @@ pub(super) struct Queue {
     news: Condvar,
 }
 
+/// Something that was asked for, and since when.
+type Waits = (Instant, Asked);
+
 #[derive(Default)]
 struct Waiting {
-    asked: VecDeque<Asked>,
+    asked: VecDeque<Waits>,
     bytes: usize,
     /// The server is to be asked now whether it is there.
     is_doubtful: bool,
@@ -76,7 +79,7 @@ impl Queue {
             return Err(PushError::InboxFull);
         }
         waiting.bytes += bytes;
-        waiting.asked.push_back(asked);
+        waiting.asked.push_back((self.terms.outside.now(), asked));
         if waiting.asked.len() == 1 {
             self.news.notify_one();
         }
@@ -111,7 +114,7 @@ impl Queue {
     }
 
     /// Takes as much as goes in one request; nothing if nothing has come. None: only members have come or gone.
-    fn take(&self) -> Option<Vec<Asked>> {
+    fn take(&self) -> Option<Vec<Waits>> {
         let mut waiting = self.lock();
         let is_roused = std::mem::take(&mut waiting.is_roused);
         let is_doubtful = std::mem::take(&mut waiting.is_doubtful);
@@ -121,14 +124,14 @@ impl Queue {
         let (mut taken, mut bytes) = (Vec::new(), 0);
         while taken.len() < REQUEST_COMMANDS && bytes < REQUEST_BYTES {
             let Some(asked) = waiting.asked.pop_front() else { break };
-            bytes += asked.bytes();
+            bytes += asked.1.bytes();
             taken.push(asked);
         }
         waiting.bytes -= bytes;
         Some(taken)
     }
 
-    fn take_all(&self) -> VecDeque<Asked> {
+    fn take_all(&self) -> VecDeque<Waits> {
         let mut waiting = self.lock();
         waiting.bytes = 0;
         std::mem::take(&mut waiting.asked)
@@ -228,7 +231,7 @@ impl Writer {
     }
 
     /// Sends a request and answers those who wait for what comes of it.
-    fn hand_over(&mut self, taken: Vec<Asked>) {
+    fn hand_over(&mut self, taken: Vec<Waits>) {
         let Some(link) = &mut self.link else { return };
         let mut pipeline = Pipeline::with_capacity(taken.len().max(1));
         if taken.is_empty() {
@@ -236,7 +239,7 @@ impl Writer {
         }
         let (mut sent, mut counts) = (Vec::with_capacity(taken.len()), Vec::with_capacity(taken.len()));
         let mut refused = Vec::new();
-        for asked in taken {
+        for (since, asked) in taken {
             if let (Wanted::Call { .. }, Asker::Reactor(_)) = (&asked.what, asked.asker) {
                 // An answer may be read before this one has come.
                 self.terms.calls.begin(asked.ticket, asked.asker, self.terms.outside.now());
@@ -244,7 +247,7 @@ impl Writer {
             match asking::commands(&self.terms, link, &asked) {
                 Ok(commands) => {
                     counts.push(commands.len());
-                    sent.push(asked);
+                    sent.push((since, asked));
                     commands.into_iter().for_each(|command| _ = pipeline.add_command(command));
                 }
                 Err(problem) => refused.push((asked, problem)),
@@ -258,9 +261,10 @@ impl Writer {
         };
         refused.into_iter().for_each(|(asked, problem)| self.fail(asked, problem));
         let (mut lost, mut answers) = (None, &answers[..]);
-        for (asked, count) in sent.into_iter().zip(counts) {
+        for ((since, asked), count) in sent.into_iter().zip(counts) {
             let (own, rest) = answers.split_at(count);
             answers = rest;
+            self.count(since, &asked);
             match asking::read(&self.terms, &asked, own) {
                 Ok(outcome) => self.end(asked, outcome),
                 Err(Problem::Push(problem)) => self.fail(asked, problem),
@@ -273,6 +277,13 @@ impl Writer {
         if let Some(why) = lost.filter(|why| is_to_connect_again(why)) {
             // Scripts that it has forgotten are handed to it again with the next connection.
             self.lose(Vec::new(), &why);
+        }
+    }
+
+    /// It is known what has come of something that waited since then.
+    fn count(&self, since: Instant, asked: &Asked) {
+        if let Wanted::Publish { .. } = asked.what {
+            self.terms.counts.answered(self.terms.outside.now().saturating_duration_since(since));
         }
     }
 
@@ -299,16 +310,17 @@ impl Writer {
     }
 
     /// The connection is of no use any more. Nobody knows what has come of what was sent.
-    fn lose(&mut self, taken: Vec<Asked>, why: &str) {
+    fn lose(&mut self, taken: Vec<Waits>, why: &str) {
         let server = self.link.take().map_or_else(|| self.terms.outside.address(), |link| link.server);
         let why = format!("{server}: {why}");
         tell(&self.terms, &self.shared, Side::Writer, Some(&why));
         self.refuse(taken, &why);
     }
 
-    fn refuse(&self, taken: Vec<Asked>, why: &str) {
+    fn refuse(&self, taken: Vec<Waits>, why: &str) {
         let why: Arc<str> = why.into();
-        for asked in taken.into_iter().chain(self.queue.take_all()) {
+        for (since, asked) in taken.into_iter().chain(self.queue.take_all()) {
+            self.count(since, &asked);
             self.fail(asked, PushError::Unavailable(why.clone()));
         }
     }

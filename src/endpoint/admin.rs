@@ -15,6 +15,7 @@ use super::control::{Control, Filter, List, Wanted};
 use super::publishing::{self, BatchSent, Later};
 use super::query::{Others, Query};
 use super::requests::{self, Request};
+use super::scrape;
 use super::users::{self, Target, Tokens, UserAction, UserRequest};
 
 /// Channels and the like that an audit line has room for.
@@ -166,9 +167,8 @@ fn stats(head: &Head<'_>, server: &mut dyn Control) -> Result<Response, Refusal>
 
 fn metrics(head: &Head<'_>, server: &mut dyn Control) -> Result<Response, Refusal> {
     query(head, &requests::METRICS)?;
-    let mut response = Response::text(200, server.prometheus());
-    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    Ok(response)
+    let format = scrape::format(head);
+    Ok(Response::new(200, format.content_type(), server.prometheus(format)))
 }
 
 fn connections(head: &Head<'_>) -> Result<Wanted, Refusal> {

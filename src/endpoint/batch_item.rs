@@ -104,7 +104,7 @@ impl<'a> BatchItem<'a> {
 impl PublishedBatch {
     /// The outcome of these items. The receipts are those of the publications among them.
     pub(crate) fn of(items: &[BatchItem<'_>], published: Published) -> PublishedBatch {
-        let Published { receipts, duplicate } = published;
+        let Published { receipts, duplicate, .. } = published;
         let mut receipts = receipts.into_iter();
         let receipt = |item: &BatchItem<'_>| match item.to {
             Recipient::Channel(_) => receipts.next(),

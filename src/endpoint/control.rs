@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::metrics::{ConnectionTransport, Counts, Metrics};
+use crate::metrics::{ConnectionTransport, Counts, Format, Metrics};
 use crate::protocol::close::CloseCode;
 use crate::protocol::response::Refusal;
 use crate::push::{
@@ -59,6 +59,15 @@ pub struct Published {
     pub receipts: Vec<Receipt>,
     /// Whether it was published before, under the same idempotency key: these are the receipts of that.
     pub duplicate: bool,
+    /// The request that it is part of, as the terms have it; `None` as well if that is not valid.
+    pub traceparent: Option<Box<str>>,
+}
+
+impl Published {
+    /// One that is not traced.
+    pub fn new(receipts: Vec<Receipt>, duplicate: bool) -> Published {
+        Published { receipts, duplicate, traceparent: None }
+    }
 }
 
 /// The same, as the admin API says it.
@@ -346,8 +355,8 @@ pub trait Control {
     /// The state in numbers.
     fn stats(&self) -> Stats;
 
-    /// The state as Prometheus text.
-    fn prometheus(&self) -> String;
+    /// The state as Prometheus scrapes it.
+    fn prometheus(&self, format: Format) -> Vec<u8>;
 
     /// How far a publication has come; None if it is too old or never was.
     fn delivery(&self, receipt: u64) -> Option<Delivery>;

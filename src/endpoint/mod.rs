@@ -47,6 +47,7 @@ pub mod reads;
 pub mod refusals;
 pub mod requests;
 pub mod router;
+mod scrape;
 pub mod session_state;
 pub mod sessions;
 pub mod streams;

@@ -28,6 +28,8 @@ pub(super) fn push(
         options,
         idempotency_key: query.text("idempotency_key"),
         if_offset: query.number("if_offset"),
+        // It stands in the audit line.
+        traceparent: None,
     };
     let (conn, user) = (query.number("conn").map(ConnId), query.text("user"));
     let targets = [!channels.is_empty(), conn.is_some(), user.is_some()];

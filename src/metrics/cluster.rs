@@ -2,9 +2,10 @@
 
 use super::Metrics;
 use super::exposition::{Exposition, MetricType};
+use super::histogram::Histogram;
 
 /// How the engine is that gives all of them one order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClusterGauges {
     /// Whether it is there.
     pub is_up: bool,
@@ -22,15 +23,16 @@ pub struct ClusterGauges {
     pub epochs: u64,
     /// How often something was no longer there when it was to be read.
     pub gaps: u64,
+    /// How long it has taken until they were answered.
+    pub seconds: Histogram,
     /// Publications that this node has placed itself while it was away.
     pub local: u64,
 }
 
 impl Metrics {
     /// Appends the numbers of the cluster.
-    pub(crate) fn write_cluster(cluster: &ClusterGauges, out: &mut String) {
+    pub(crate) fn write_cluster(cluster: &ClusterGauges, exposition: &mut Exposition) {
         use MetricType::{Counter, Gauge};
-        let mut exposition = Exposition::new(out);
         for (name, help, metric_type, value) in [
             (
                 "wspush_cluster_up",
@@ -85,21 +87,31 @@ impl Metrics {
             exposition.family(name, help, metric_type);
             exposition.sample(value);
         }
+        let help = "Time until a request to publish has its places from the cluster, or is refused.";
+        exposition.histogram("wspush_cluster_seconds", help, &cluster.seconds);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Format;
     use super::*;
 
     #[test]
     fn each_number_has_its_line() {
-        let mut text = String::new();
-        let cluster = ClusterGauges { is_up: true, read: 7, gaps: 2, ..ClusterGauges::default() };
-        Metrics::write_cluster(&cluster, &mut text);
-        for line in ["wspush_cluster_up 1", "wspush_cluster_read_total 7", "wspush_cluster_gaps_total 2"] {
+        let mut exposition = Exposition::new(Format::Text);
+        let mut cluster = ClusterGauges { is_up: true, read: 7, gaps: 2, ..ClusterGauges::default() };
+        cluster.seconds.note(1_700);
+        Metrics::write_cluster(&cluster, &mut exposition);
+        let text = String::from_utf8(exposition.finish()).unwrap();
+        for line in [
+            "wspush_cluster_up 1",
+            "wspush_cluster_read_total 7",
+            "wspush_cluster_gaps_total 2",
+            "wspush_cluster_seconds_count 1",
+        ] {
             assert!(text.lines().any(|found| found == line), "{text}");
         }
-        assert_eq!(text.lines().count(), 3 * 9);
+        assert_eq!(text.lines().filter(|line| line.starts_with("# TYPE")).count(), 10);
     }
 }

@@ -1,8 +1,30 @@
-//! The Prometheus text format: for each metric its help, its type and its samples.
+//! What `/metrics` answers: for each metric its help, its type and its samples, in Prometheus's text format or, for
+//! whoever takes native histograms, in its messages.
 
-use std::fmt::Write as _;
+use std::io::Write as _;
 
 use super::histogram::Histogram;
+use super::protobuf::{self, Family, Kind};
+use super::{Gauges, Metrics};
+
+/// The form of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// The text format, version 0.0.4.
+    Text,
+    /// Messages, each behind its length.
+    Protobuf,
+}
+
+impl Format {
+    /// Its media type.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Format::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Format::Protobuf => protobuf::CONTENT_TYPE,
+        }
+    }
+}
 
 /// The type of a metric.
 #[derive(Clone, Copy, Debug)]
@@ -15,32 +37,60 @@ pub(super) enum MetricType {
     Histogram,
 }
 
-/// Writes metrics; one `family` and then its samples.
-pub(super) struct Exposition<'a> {
-    out: &'a mut String,
+/// Takes metrics; one `family` and then its samples.
+#[derive(Debug)]
+pub struct Exposition {
+    format: Format,
+    out: Vec<u8>,
     name: &'static str,
+    /// The one under way, where it is a message.
+    family: Option<Family>,
 }
 
-impl<'a> Exposition<'a> {
-    pub(super) fn new(out: &'a mut String) -> Exposition<'a> {
-        Exposition { out, name: "" }
+impl Exposition {
+    /// Nothing yet.
+    pub fn new(format: Format) -> Exposition {
+        Exposition { format, out: Vec::new(), name: "", family: None }
+    }
+
+    /// The whole of it.
+    pub fn finish(mut self) -> Vec<u8> {
+        self.end_family();
+        self.out
+    }
+
+    fn end_family(&mut self) {
+        if let Some(family) = self.family.take() {
+            family.end(&mut self.out);
+        }
     }
 
     /// Begins the metric `name`; neither name nor help needs escaping, both are ours.
     pub(super) fn family(&mut self, name: &'static str, help: &str, metric_type: MetricType) {
         self.name = name;
-        let metric_type = match metric_type {
-            MetricType::Counter => "counter",
-            MetricType::Gauge => "gauge",
-            MetricType::Histogram => "histogram",
+        let (kind, metric_type) = match metric_type {
+            MetricType::Counter => (Kind::Counter, "counter"),
+            MetricType::Gauge => (Kind::Gauge, "gauge"),
+            MetricType::Histogram => (Kind::Histogram, "histogram"),
         };
-        // Writing into a String does not fail.
-        let _ = write!(self.out, "# HELP {name} {help}\n# TYPE {name} {metric_type}\n");
+        match self.format {
+            Format::Protobuf => {
+                self.end_family();
+                self.family = Some(Family::new(name, help, kind));
+            }
+            // Writing into a Vec does not fail.
+            Format::Text => _ = write!(self.out, "# HELP {name} {help}\n# TYPE {name} {metric_type}\n"),
+        }
     }
 
     /// A metric in classes, with its sum in seconds.
     pub(super) fn histogram(&mut self, name: &'static str, help: &str, histogram: &Histogram) {
         self.family(name, help, MetricType::Histogram);
+        if let Some(family) = &mut self.family {
+            let bounded = histogram.buckets().filter_map(|(bound, count)| Some((bound.parse().ok()?, count)));
+            let classic: Vec<(f64, u64)> = bounded.filter(|(bound, _)| f64::is_finite(*bound)).collect();
+            return family.histogram(&classic, histogram.sum_us() as f64 / 1e6, histogram.fine());
+        }
         for (bound, count) in histogram.buckets() {
             let _ = writeln!(self.out, "{name}_bucket{{le=\"{bound}\"}} {count}");
         }
@@ -50,16 +100,40 @@ impl<'a> Exposition<'a> {
     }
 
     pub(super) fn sample(&mut self, value: u64) {
-        let _ = writeln!(self.out, "{} {value}", self.name);
+        match &mut self.family {
+            Some(family) => family.sample(None, value as f64),
+            None => _ = writeln!(self.out, "{} {value}", self.name),
+        }
     }
 
     /// A value in seconds.
     pub(super) fn hundredths(&mut self, value: u64) {
-        let _ = writeln!(self.out, "{} {}.{:02}", self.name, value / 100, value % 100);
+        match &mut self.family {
+            Some(family) => family.sample(None, value as f64 / 100.0),
+            None => _ = writeln!(self.out, "{} {}.{:02}", self.name, value / 100, value % 100),
+        }
     }
 
     pub(super) fn sample_with(&mut self, label: &str, label_value: &str, value: u64) {
-        let _ = writeln!(self.out, "{}{{{label}=\"{label_value}\"}} {value}", self.name);
+        match &mut self.family {
+            Some(family) => family.sample(Some((label, label_value)), value as f64),
+            None => _ = writeln!(self.out, "{}{{{label}=\"{label_value}\"}} {value}", self.name),
+        }
+    }
+}
+
+impl Metrics {
+    /// Appends the Prometheus text format, version 0.0.4 (`text/plain; version=0.0.4`).
+    pub fn write_prometheus(&self, gauges: &Gauges, out: &mut String) {
+        let mut exposition = Exposition::new(Format::Text);
+        self.expose(gauges, &mut exposition);
+        out.push_str(&String::from_utf8_lossy(&exposition.finish()));
+    }
+
+    /// Writes them in any format.
+    pub(crate) fn expose(&self, gauges: &Gauges, exposition: &mut Exposition) {
+        self.write(exposition);
+        gauges.write(exposition);
     }
 }
 

@@ -4,13 +4,16 @@
 
 mod cluster;
 mod exposition;
+mod fine;
 mod histogram;
 mod label;
 mod process;
+mod protobuf;
 mod reactors;
 mod table;
 
 pub use cluster::ClusterGauges;
+pub use exposition::{Exposition, Format};
 pub use histogram::Histogram;
 pub use label::{Counts, Label};
 pub use process::Process;

@@ -23,8 +23,7 @@ pub struct Process {
 
 impl Process {
     /// Appends these numbers and the build's name.
-    pub fn write(&self, out: &mut String) {
-        let mut exposition = Exposition::new(out);
+    pub fn write(&self, exposition: &mut Exposition) {
         let help = "The version of this server; always 1.";
         exposition.family("wspush_build_info", help, MetricType::Gauge);
         exposition.sample_with("version", env!("CARGO_PKG_VERSION"), 1);
@@ -49,13 +48,15 @@ impl Process {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Format;
     use super::*;
 
     #[test]
     fn unknown_numbers_are_not_there() {
         let process = Process { cpu_ticks: 1_205, threads: 3, ..Process::default() };
-        let mut text = String::new();
-        process.write(&mut text);
+        let mut exposition = Exposition::new(Format::Text);
+        process.write(&mut exposition);
+        let text = String::from_utf8(exposition.finish()).unwrap();
         let samples: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
         let build = format!("wspush_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"));
         assert_eq!(samples, [&*build, "process_cpu_seconds_total 12.05", "process_threads 3"]);

@@ -10,16 +10,17 @@ impl Metrics {
         let (forgotten, refused) = (self.channels_forgotten.clone(), self.channels_refused.clone());
         let (events, dropped, failures) =
             (self.webhook_events, self.webhook_events_dropped, self.webhook_failures);
+        let seconds = self.webhook_seconds.clone();
         self.add(other);
         (self.publications, self.publications_bytes) = (publications, publications_bytes);
         (self.channels_forgotten, self.channels_refused) = (forgotten, refused);
         (self.webhook_events, self.webhook_events_dropped, self.webhook_failures) =
             (events, dropped, failures);
+        self.webhook_seconds = seconds;
     }
 
     /// Appends the numbers of each of several reactors, for whoever wants to see how even they are.
-    pub(crate) fn write_reactors(reactors: &[(u64, &Metrics)], out: &mut String) {
-        let mut exposition = Exposition::new(out);
+    pub(crate) fn write_reactors(reactors: &[(u64, &Metrics)], exposition: &mut Exposition) {
         exposition.family(
             "wspush_reactor_connections",
             "Open connections of each reactor.",

@@ -63,7 +63,7 @@ macro_rules! numbers {
                 $(self.$lasting.add(&other.$lasting);)*
             }
 
-            fn write(&self, out: &mut Exposition<'_>) {
+            pub(super) fn write(&self, out: &mut Exposition) {
                 $(
                     let name = concat!("wspush_", stringify!($field), $suffix);
                     out.family(name, $help, MetricType::$type);
@@ -321,6 +321,10 @@ numbers! {
         turns_cut[WorkKind]: "Turns that left work for the next one, by the kind that was left or took most of it.",
     } lasting {
         turn_seconds: "Time that each turn took, without waiting.",
+        delivery_seconds: "Time from a publication to its write to a subscriber that was there; each delivery is one.",
+        handshake_seconds: "Time from accept, or a later request, until a client was let in; without polls.",
+        webhook_seconds: "Time that each request with events for the backend took, also one that has failed.",
+        auth_webhook_seconds: "Time until the backend has answered about a client, also if it has not.",
     }
 }
 
@@ -372,13 +376,6 @@ impl Metrics {
     /// Counts a connection that ended.
     pub fn closed(&mut self, reason: CloseReason) {
         self.closed.bump(reason);
-    }
-
-    /// Appends the Prometheus text format, version 0.0.4 (`text/plain; version=0.0.4`).
-    pub fn write_prometheus(&self, gauges: &Gauges, out: &mut String) {
-        let mut exposition = Exposition::new(out);
-        self.write(&mut exposition);
-        gauges.write(&mut exposition);
     }
 }
 

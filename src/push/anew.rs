@@ -126,7 +126,7 @@ mod tests {
         channels.get_mut(id).skip_to_newest(Form::ALL[1]);
         append(&mut channels, id, 1, 3);
         let mut seen = Vec::new();
-        channels.settle(9, |d| seen.push((d.id, d.offset, d.recipients, d.written, d.gone, d.lagging)));
+        channels.settle(9, |d, _| seen.push((d.id, d.offset, d.recipients, d.written, d.gone, d.lagging)));
         let all = forms.len() as u32;
         assert!(
             seen.contains(&(2, 2, all, 1, all - 1, 0)) && seen.contains(&(3, 1, all, 0, 0, all)),

@@ -224,7 +224,7 @@ mod tests {
         let channel = bench.channels.get_mut(bench.ids[0]);
         assert!(channel.resume_walk().is_some());
         let mut seen = Vec::new();
-        bench.channels.settle(9, |d| seen.push((d.offset, d.recipients, d.skipped, d.lagging)));
+        bench.channels.settle(9, |d, _| seen.push((d.offset, d.recipients, d.skipped, d.lagging)));
         for offset in 1..=10 {
             let skipped = u32::from(offset < 6);
             assert!(seen.contains(&(offset, 1, skipped, 1 - skipped)), "{offset}: {seen:?}");
@@ -235,9 +235,9 @@ mod tests {
     fn a_channel_that_goes_takes_its_bytes_along() {
         let mut bench = Bench::new(1);
         bench.publish(0, 100);
-        bench.channels.settle(0, |_| {});
+        bench.channels.settle(0, |_, _| {});
         assert!(bench.channels.log_bytes() > 0);
-        bench.channels.remove(bench.ids[0], 0, |_| {});
+        bench.channels.remove(bench.ids[0], 0, |_, _| {});
         assert_eq!(bench.channels.log_bytes(), 0);
         assert_eq!(bench.channels.get(DEFAULT).log_bytes(), 0);
     }

@@ -9,7 +9,7 @@ use super::channel::Channel;
 use super::encoder::Encoded;
 use super::entry::{Entry, Terms};
 use super::form::Form;
-use super::ledger::{Delivery, Passage, RECEIPTS_KEPT};
+use super::ledger::{Delivery, Passage, RECEIPTS_KEPT, Written};
 use super::lines::Lines;
 use super::log::Log;
 use super::pace::{Pace, Part};
@@ -345,7 +345,7 @@ impl Channels {
 
     /// Settles the ledgers that have changed; shows every delivery that may have. At the most the publications that can
     /// be asked about are looked at, those that no longer can once more, and how many that was is said.
-    pub fn settle(&mut self, now_us: u64, mut changed: impl FnMut(&Delivery)) -> usize {
+    pub fn settle(&mut self, now_us: u64, mut changed: impl FnMut(&Delivery, Written)) -> usize {
         let (asked_from, mut looked_at) = (self.asked_from(), 0);
         for id in self.unsettled.drain(..) {
             // The place of one that was forgotten may be another's.
@@ -424,7 +424,7 @@ impl Channels {
     }
 
     /// Forgets a channel that nobody needs, and shows what is left to say of its deliveries.
-    pub fn remove(&mut self, id: ChannelId, now_us: u64, changed: impl FnMut(&Delivery)) {
+    pub fn remove(&mut self, id: ChannelId, now_us: u64, changed: impl FnMut(&Delivery, Written)) {
         let mut channel = self.all.remove(id.0 as usize);
         debug_assert!(channel.is_deserted() && id != DEFAULT);
         let lost = (channel.log().first_offset(), channel.fallen);

@@ -64,6 +64,16 @@ pub enum Passage {
     Gone,
 }
 
+/// Deliveries of a publication to those who were there when it was published. Who has come back for it has not waited
+/// for it, and is in none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+pub struct Written {
+    /// How many.
+    pub count: u32,
+    /// After how many microseconds at the latest.
+    pub after_us: u64,
+}
+
 /// By [`Passage`] those who have passed a publication, and last those who have come back for it.
 #[derive(Clone, Copy, Debug, Default, serde::Deserialize, serde::Serialize)]
 struct Tally([i32; 4]);
@@ -116,7 +126,7 @@ pub struct Ledger {
     /// more what has become of it.
     unsettled_from: u64,
     /// Lines that were not settled when their time was up, and are to be shown for the last time.
-    retired: Vec<Delivery>,
+    retired: Vec<(Delivery, Written)>,
     /// By offset: those who still get the rest of a publication, though it is lost to everybody else.
     apart: BTreeMap<u64, Apart>,
     /// The sum of all changes before that offset.
@@ -128,8 +138,9 @@ impl Line {
     /// Brings the delivery up to date; `sum` are the counts at its offset. Subscribers that lag although the
     /// publication is `lost` to them have had a passage over it that nobody could count; but for those who have its
     /// rest `apart`.
-    fn update(&mut self, sum: Tally, now_us: u64, lost: Option<Passage>, apart: u32) {
+    fn update(&mut self, sum: Tally, now_us: u64, lost: Option<Passage>, apart: u32) -> Written {
         let delivery = &mut self.delivery;
+        let before = delivery.written;
         let [written, mut skipped, mut gone, recovered] = sum.0.map(|n| n.max(0) as u32);
         delivery.recipients = delivery.recipients - delivery.recovered + recovered;
         delivery.recovered = recovered;
@@ -141,11 +152,19 @@ impl Line {
         }
         delivery.lagging = lagging;
         (delivery.written, delivery.skipped, delivery.gone) = (written, skipped, gone);
-        delivery.note_times(now_us.saturating_sub(self.published_us));
+        let after_us = now_us.saturating_sub(self.published_us);
+        delivery.note_times(after_us);
+        delivery.written_since(before, after_us)
     }
 }
 
 impl Delivery {
+    /// How many of those who were there when it was published have it now, and hadn't when so many had.
+    fn written_since(&self, before: u32, after_us: u64) -> Written {
+        let there = self.recipients - self.recovered;
+        Written { count: self.written.min(there).saturating_sub(before.min(there)), after_us }
+    }
+
     fn note_times(&mut self, since_us: u64) {
         if self.written > 0 {
             self.first_us.get_or_insert(since_us);
@@ -264,11 +283,12 @@ impl Ledger {
             self.settled.add(line.change);
             self.unsettled_from += 1;
             let apart = self.apart.get_mut(&self.first);
-            line.update(self.settled, now_us, Some(lost), apart.as_ref().map_or(0, |apart| apart.count));
+            let apart_count = apart.as_ref().map_or(0, |apart| apart.count);
+            let written = line.update(self.settled, now_us, Some(lost), apart_count);
             if let Some(apart) = apart {
                 apart.line = Some((line.published_us, line.delivery.clone()));
             }
-            self.retired.push(line.delivery);
+            self.retired.push((line.delivery, written));
         }
         self.first += 1;
     }
@@ -287,13 +307,14 @@ impl Ledger {
         match &mut apart.line {
             Some((published_us, delivery)) => {
                 delivery.lagging -= 1;
+                let (before, after_us) = (delivery.written, now_us.saturating_sub(*published_us));
                 *match passage {
                     Passage::Written => &mut delivery.written,
                     Passage::Skipped => &mut delivery.skipped,
                     Passage::Gone => &mut delivery.gone,
                 } += 1;
-                delivery.note_times(now_us.saturating_sub(*published_us));
-                self.retired.push(delivery.clone());
+                delivery.note_times(after_us);
+                self.retired.push((delivery.clone(), delivery.written_since(before, after_us)));
             }
             None => self.pass(passage, offset, offset + 1),
         }
@@ -359,9 +380,9 @@ impl Ledger {
         tally.0[what] += by;
     }
 
-    /// Brings the deliveries that are not settled up to date and shows each of them to `changed`; how many publications
-    /// it has looked at. Those before `logged_from` are no longer in the log, so whoever still lags behind them has
-    /// `lost` them.
+    /// Brings the deliveries that are not settled up to date and shows each of them to `changed`, with what was written
+    /// since the last time; how many publications it has looked at. Those before `logged_from` are no longer in the log,
+    /// so whoever still lags behind them has `lost` them.
     ///
     /// Nobody can ask about receipts before `asked_from`. A subscriber that doesn't read would otherwise have
     /// everything behind it looked at in every turn.
@@ -370,10 +391,10 @@ impl Ledger {
         now_us: u64,
         (logged_from, lost): (u64, Passage),
         asked_from: u64,
-        mut changed: impl FnMut(&Delivery),
+        mut changed: impl FnMut(&Delivery, Written),
     ) -> usize {
         let mut looked_at = self.retired.len();
-        self.retired.drain(..).for_each(|delivery| changed(&delivery));
+        self.retired.drain(..).for_each(|(delivery, written)| changed(&delivery, written));
         while let Some(line) = self.lines.get(narrow::to_usize(self.unsettled_from - self.first))
             && line.delivery.id < asked_from
         {
@@ -387,8 +408,8 @@ impl Ledger {
             sum.add(line.change);
             let lost = (line.delivery.offset < logged_from).then_some(lost);
             let apart = if self.apart.is_empty() { None } else { self.apart.get(&line.delivery.offset) };
-            line.update(sum, now_us, lost, apart.map_or(0, |apart| apart.count));
-            changed(&line.delivery);
+            let written = line.update(sum, now_us, lost, apart.map_or(0, |apart| apart.count));
+            changed(&line.delivery, written);
             settled &= line.delivery.lagging == 0;
             if settled {
                 self.unsettled_from = line.delivery.offset + 1;

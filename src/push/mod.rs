@@ -52,7 +52,7 @@ pub use eighths::Eighths;
 pub use encoder::{Encoded, Encoder};
 pub use entry::{Entry, Gap, Recovery};
 pub use form::{Form, Lens};
-pub use ledger::{Delivery, Ledger, Passage, RECEIPTS_KEPT};
+pub use ledger::{Delivery, Ledger, Passage, RECEIPTS_KEPT, Written};
 pub use log::{Cursor, Log};
 pub use memberships::Memberships;
 pub use message::{Kind, Message};

@@ -125,10 +125,10 @@ mod tests {
             (Some(id), FIRST_OFFSET)
         );
         let mut shown = 0;
-        channels.settle(9, |_| shown += 1);
+        channels.settle(9, |_, _| shown += 1);
         assert_eq!(shown, 0);
         channels.get_mut(id).leave(0, Form::Envelope, 0, |_, _, _| {});
-        channels.remove(id, 0, |_| {});
+        channels.remove(id, 0, |_, _| {});
         assert_eq!(channels.find("broadcast"), Some(DEFAULT));
     }
 

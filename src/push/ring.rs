@@ -218,7 +218,7 @@ mod tests {
         assert!(position > head, "no position comes twice");
         channel.drop_unused_rings(9_999, 0);
         assert!(channel.log_in(Form::Deflated).is_some());
-        channel.ledger.settle(1, (0, Passage::Gone), 0, |_| {});
+        channel.ledger.settle(1, (0, Passage::Gone), 0, |_, _| {});
         let d = channel.ledger.delivery(2).unwrap();
         assert_eq!((d.recipients, d.lagging, d.gone), (2, 1, 1));
     }

@@ -28,6 +28,9 @@ pub struct PublishTerms<'a> {
     pub idempotency_key: Option<&'a str>,
     /// It is taken if this is the offset of the newest publication of the channel, or of each of them; 0: none yet.
     pub if_offset: Option<u64>,
+    /// The request that it is part of, as the program's tracing knows it (`traceparent` of W3C Trace Context). It comes
+    /// back in the receipts, and is logged if it is sampled; one that is not valid is left out.
+    pub traceparent: Option<&'a str>,
 }
 
 impl<'a> PublishTerms<'a> {
@@ -53,6 +56,12 @@ impl<'a> PublishTerms<'a> {
     #[must_use]
     pub fn pace(self, pace: impl Into<Option<Pace>>) -> PublishTerms<'a> {
         PublishTerms { options: self.options.pace(pace), ..self }
+    }
+
+    /// The terms with the request that it is part of.
+    #[must_use]
+    pub fn traceparent(self, traceparent: &'a str) -> PublishTerms<'a> {
+        PublishTerms { traceparent: Some(traceparent), ..self }
     }
 
     /// Whether they can be kept.

@@ -3,12 +3,13 @@
 
 use std::fmt::Display;
 
-use crate::config::LogLevel;
+use crate::config::{Audit, LogLevel};
 use crate::endpoint::Kind;
+use crate::endpoint::Receipt;
 use crate::endpoint::admin::{self, Answer};
 use crate::endpoint::caller::Caller;
 use crate::endpoint::guard::{self, Fence};
-use crate::endpoint::trace;
+use crate::endpoint::trace::{self, Traced};
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
 
@@ -59,7 +60,7 @@ impl<S: Socket> Reactor<S> {
         }
         if let Ok(caller) = &caller {
             let asked = self.ask_afar(index, &whole, caller);
-            if asked != Ok(false) && !head.only_looks() && self.config.audits() {
+            if asked != Ok(false) && !head.only_looks() && self.is_noted(head) {
                 self.note_change(index, head, caller, &LATER);
             }
             match asked {
@@ -71,7 +72,7 @@ impl<S: Socket> Reactor<S> {
         let answer = admin::answer(head, body, caller.as_ref().map_err(Refusal::clone), self);
         if let Ok(caller) = &caller
             && !head.only_looks()
-            && self.config.audits()
+            && self.is_noted(head)
         {
             let status: &dyn Display = match &answer {
                 Answer::Now(response) => &response.status,
@@ -102,6 +103,30 @@ impl<S: Socket> Reactor<S> {
                 }
             }
         }
+    }
+
+    /// Whether a request that changes something has its line: all have it, or those of a trace that somebody records.
+    fn is_noted(&self, head: &Head<'_>) -> bool {
+        let is_sampled = || trace::parent(head).is_some_and(trace::is_sampled);
+        self.config.audits() || self.config.audit != Audit::Off && is_sampled()
+    }
+
+    /// The line of a publication of the host's that is part of a request.
+    pub(super) fn note_traced(&mut self, traced: &Traced) {
+        let places = traced.receipts.iter().map(|receipt| {
+            let Receipt { channel, epoch, offset, .. } = receipt;
+            format!("{channel}~{epoch}.{offset}")
+        });
+        let places = places.collect::<Vec<_>>().join(",");
+        let receipts: Vec<String> = traced.receipts.iter().map(|receipt| receipt.id.to_string()).collect();
+        let receipts = receipts.join(",");
+        let fields: [(&'static str, &dyn Display); 4] = [
+            ("at", &places),
+            ("receipt", &receipts),
+            ("duplicate", &traced.duplicate),
+            (trace::FIELD, &traced.parent),
+        ];
+        self.journal.record(self.now, LogLevel::Info, "published", &fields);
     }
 
     /// The line of a request that changes something. Its parameters are not repeated but for those that say whom it

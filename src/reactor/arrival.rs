@@ -34,7 +34,9 @@ impl<S: Socket> Reactor<S> {
         };
         let serial = self.connections.take_serial();
         let phase = if role == ListenerRole::Admin { Phase::Admin } else { Phase::Http };
-        self.connections.slots.insert(Slot::new(incoming.socket, serial, phase, self.stamp()));
+        let mut slot = Slot::new(incoming.socket, serial, phase, self.stamp());
+        slot.begin_handshake(self.now.mono_us);
+        self.connections.slots.insert(slot);
         self.connections.used = self.connections.used.max(index + 1);
         if role == ListenerRole::Admin {
             self.connections.census.admin += 1;

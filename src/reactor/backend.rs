@@ -8,7 +8,7 @@ use crate::config::{Config, LogLevel, TokenAuth, pattern_matches};
 use crate::endpoint::query::Query;
 use crate::endpoint::question::Question;
 use crate::endpoint::{ConnId, Decision};
-use crate::metrics::{AuthWebhook, RefuseReason, WorkKind};
+use crate::metrics::{AuthWebhook, Histogram, RefuseReason, WorkKind};
 use crate::protocol::response::Refusal;
 
 use super::admission::{Asking, Refused};
@@ -38,6 +38,9 @@ pub trait Backend: Send {
 
     /// The numbers of what was told.
     fn told(&self) -> Told;
+
+    /// How long the requests with them have taken.
+    fn telling_seconds(&self) -> Histogram;
 
     /// How many events are still to be told.
     fn untold(&self) -> usize;
@@ -97,6 +100,8 @@ pub struct Told {
     pub dropped: u64,
     /// Attempts that have failed.
     pub failures: u64,
+    /// All attempts.
+    pub attempts: u64,
 }
 
 /// A request that the backend has not taken.
@@ -115,6 +120,8 @@ pub struct Vouched {
     pub conn: ConnId,
     /// The answer; or why there is none.
     pub answer: Result<Answer, String>,
+    /// How long it has taken to ask.
+    pub took_us: u64,
 }
 
 /// The decisions on a client that its handshake has waited for.
@@ -218,7 +225,10 @@ impl<S: Socket> Reactor<S> {
     /// Brings the counters of what was told up to date.
     pub(super) fn count_told(&mut self) {
         if let Some(backend) = &self.backend {
-            let Told { events, dropped, failures } = backend.told();
+            let Told { events, dropped, failures, attempts } = backend.told();
+            if attempts != self.metrics.webhook_seconds.count() {
+                self.metrics.webhook_seconds = backend.telling_seconds();
+            }
             self.metrics.webhook_events = events;
             self.metrics.webhook_events_dropped = dropped;
             self.metrics.webhook_failures = failures;
@@ -227,7 +237,8 @@ impl<S: Socket> Reactor<S> {
 
     /// Notes a backend's answer; the handshake goes on when nobody else's is at hand.
     pub(super) fn vouched(&mut self, vouched: Vouched) {
-        let Vouched { conn, answer } = vouched;
+        let Vouched { conn, answer, took_us } = vouched;
+        self.metrics.auth_webhook_seconds.note(took_us);
         let (count, answer) = match answer {
             Ok(Answer::Good(claims)) => (AuthWebhook::Allowed, Ok(claims)),
             Ok(Answer::Refused { status, reason }) => {

@@ -165,6 +165,7 @@ impl<S: Socket> Reactor<S> {
             }
             Command::Vouched(vouched) => self.vouched(*vouched),
             Command::NotTold(not_told) => self.not_told(&not_told),
+            Command::Traced(traced) => self.note_traced(&traced),
             Command::Reload(renewal) => self.reload(*renewal),
             Command::KeysRead(read) => self.keys_read(*read),
             Command::SaveState => self.begin_snapshot(),

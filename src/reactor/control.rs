@@ -4,7 +4,7 @@ use crate::endpoint::batch::{Line, Target};
 use crate::endpoint::control::{Filter, Memory, StatsLimits};
 use crate::endpoint::users::{UserAction, UserRequest};
 use crate::endpoint::{ChannelInfo, ChannelPresence, ConnId, ConnectionInfo, Control, Kind, Stats, Taken};
-use crate::metrics::{CloseReason, Gauges};
+use crate::metrics::{CloseReason, Format, Gauges};
 use crate::protocol::close::CloseCode;
 use crate::protocol::pool::CHUNK_BYTES;
 use crate::protocol::response::Refusal;
@@ -261,8 +261,8 @@ impl<S: Socket> Control for Reactor<S> {
         stats
     }
 
-    fn prometheus(&self) -> String {
-        super::exhibition::prometheus(self)
+    fn prometheus(&self, format: Format) -> Vec<u8> {
+        super::exhibition::prometheus(self, format)
     }
 
     fn delivery(&self, receipt: u64) -> Option<Delivery> {

@@ -1,7 +1,7 @@
 //! The numbers as `/metrics` shows them: of one reactor, or of all together.
 
 use crate::endpoint::{Control, Kind, Stats};
-use crate::metrics::{Gauges, Metrics};
+use crate::metrics::{Exposition, Format, Gauges, Metrics};
 use crate::protocol::pool::CHUNK_BYTES;
 
 use super::reactor::Reactor;
@@ -36,8 +36,8 @@ impl<S: Socket> Reactor<S> {
     }
 }
 
-/// The state as Prometheus text.
-pub(super) fn prometheus<S: Socket>(reactor: &Reactor<S>) -> String {
+/// The state as Prometheus scrapes it.
+pub(super) fn prometheus<S: Socket>(reactor: &Reactor<S>, format: Format) -> Vec<u8> {
     let (own, stats) = (reactor.light_stats(), reactor.stats());
     let mut gauges = reactor.gauges(&own);
     let shown = if reactor.shared.has_others() { reactor.shared.gauges() } else { Vec::new() };
@@ -55,18 +55,18 @@ pub(super) fn prometheus<S: Socket>(reactor: &Reactor<S>) -> String {
     gauges.rss_bytes = sys::rss_bytes();
     reactor.memory_gauges(&mut gauges);
     gauges.uptime_seconds = stats.uptime_ms / 1000;
-    let mut text = String::new();
-    stats.counters.write_prometheus(&gauges, &mut text);
+    let mut exposition = Exposition::new(format);
+    stats.counters.expose(&gauges, &mut exposition);
     let now_s = reactor.now.unix_us / 1_000_000;
-    process::look(now_s.saturating_sub(gauges.uptime_seconds)).write(&mut text);
+    process::look(now_s.saturating_sub(gauges.uptime_seconds)).write(&mut exposition);
     if let Some(engine) = reactor.shared.engine() {
-        Metrics::write_cluster(&engine.gauges(), &mut text);
+        Metrics::write_cluster(&engine.gauges(), &mut exposition);
     }
     if reactor.shared.has_others() {
         let mut counters = vec![(own.connections, own.counters)];
         reactor.shared.stats_of_others(|other| counters.push((other.connections, other.counters.clone())));
         let counters: Vec<(u64, &Metrics)> = counters.iter().map(|(n, metrics)| (*n, metrics)).collect();
-        Metrics::write_reactors(&counters, &mut text);
+        Metrics::write_reactors(&counters, &mut exposition);
     }
-    text
+    exposition.finish()
 }

@@ -218,6 +218,7 @@ impl<S: Socket> Reactor<S> {
         if body.is_some() {
             return self.body_step(index, input);
         }
+        self.connections.slots[index].begin_request(self.now.mono_us);
         let mut fields = head::Fields::new();
         let parsed = head::parse(input, self.config.handshake_bytes_max, &mut fields);
         let bytes = match &parsed {

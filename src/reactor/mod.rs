@@ -42,6 +42,7 @@ mod demo;
 pub mod directory;
 pub mod doors;
 mod drain;
+mod durations;
 mod ending;
 pub mod engine;
 pub mod event_loop;

@@ -100,7 +100,7 @@ impl<S: Socket> Reactor<S> {
     /// Nobody takes the notices of a channel any more.
     pub(super) fn close_notices(&mut self, log: ChannelId) {
         let subject = self.channels.get(log).notices_of();
-        self.channels.remove(log, self.now.mono_us, |_| {});
+        self.channels.remove(log, self.now.mono_us, |_, _| {});
         let Some(subject) = subject else { return };
         if let Some(attendance) = self.attendances.channels.get_mut(&subject)
             && attendance.notices.log == Some(log)

@@ -6,6 +6,7 @@ use crate::push::{ChannelId, DEFAULT};
 
 use super::addresses::network_of;
 use super::directory::{Forgotten, NoChannel, Vacated};
+use super::durations::timed;
 use super::reactor::Reactor;
 use super::socket::Socket;
 
@@ -176,6 +177,7 @@ impl<S: Socket> Reactor<S> {
 
     fn remove_channel(&mut self, id: ChannelId) {
         self.attendances.remove(id);
-        self.channels.remove(id, self.now.mono_us, self.shared.keep_deliveries());
+        let kept = timed(&mut self.metrics.delivery_seconds, self.shared.keep_deliveries());
+        self.channels.remove(id, self.now.mono_us, kept);
     }
 }

@@ -9,6 +9,7 @@ use super::connections::Gone;
 use super::reactor::Reactor;
 use super::slot::{Flags, Phase};
 use super::socket::Socket;
+use super::transport::Transport;
 use super::users::User;
 
 impl<S: Socket> Reactor<S> {
@@ -52,6 +53,9 @@ impl<S: Socket> Reactor<S> {
     ) -> Vec<(ChannelId, Entry)> {
         let Admitted { accept, rights, channels, .. } = admitted;
         let slot = &mut self.connections.slots[index];
+        if slot.transport != Transport::Poll {
+            self.scratch.let_in.push(slot.handshake_began());
+        }
         slot.phase = Phase::Open;
         slot.kind = kind;
         slot.flags.set(Flags::SERVED, false);

@@ -60,7 +60,7 @@ impl<S: Socket> Reactor<S> {
         let sender = batch.except.first().copied().flatten();
         let receipts = self.shared.ask_engine(batch, Asker::Reactor(self.shared.seat()), sender)?;
         let later = receipts.first().map(|receipt| receipt.id);
-        Ok(Taken { published: Published { receipts, duplicate: false }, recipients: Vec::new(), later })
+        Ok(Taken { published: Published::new(receipts, false), recipients: Vec::new(), later })
     }
 
     /// Lets a connection wait for the engine's answer.

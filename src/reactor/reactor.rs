@@ -19,6 +19,7 @@ use crate::time::Time;
 use super::attendance::Attendances;
 use super::backend::Backend;
 use super::connections::Connections;
+use super::durations::timed;
 use super::memory_budget::MemoryBudget;
 use super::published_keys::PublishedKeys;
 use super::rates::RateWindow;
@@ -146,6 +147,8 @@ pub(super) struct Scratch {
     pub message: Vec<u8>,
     /// The answers to the connection.
     pub replies: Vec<u8>,
+    /// When the handshakes began of those who were let in in this turn: see `durations.rs`.
+    pub let_in: Vec<u32>,
     /// A message of `wspush.v1` that is on its way into them.
     pub said: Vec<u8>,
     /// The positions that a stream of several channels is told behind publications.
@@ -407,11 +410,12 @@ impl<S: Socket> Reactor<S> {
 
     /// Brings the receipts up to date.
     pub(super) fn settle(&mut self) {
-        let now_us = self.now.mono_us;
+        let (now_us, seconds) = (self.now.mono_us, &mut self.metrics.delivery_seconds);
         let looked_at = if self.shared.has_others() {
-            self.channels.settle(now_us, self.shared.keep_parts(now_us, self.inbox.taken_in))
+            let keep = self.shared.keep_parts(now_us, self.inbox.taken_in);
+            self.channels.settle(now_us, timed(seconds, keep))
         } else {
-            self.channels.settle(now_us, self.shared.keep_deliveries())
+            self.channels.settle(now_us, timed(seconds, self.shared.keep_deliveries()))
         };
         self.work.charge(WorkKind::Receipts, looked_at as u64 * RECEIPT);
     }
@@ -419,7 +423,7 @@ impl<S: Socket> Reactor<S> {
     /// Shows counts and deliveries to other threads, as they are after a turn. It tells the time again because the
     /// turn took some: that is how long the subscribers had to wait.
     pub fn show(&mut self, now: Time) {
-        self.metrics.turn_seconds.note(now.mono_us.saturating_sub(self.now.mono_us));
+        self.note_turn(now);
         self.set_now(now);
         self.settle();
         for kind in self.work.end_turn() {

@@ -83,7 +83,7 @@ impl<S: Socket> Reactor<S> {
         }
         self.channels = channels;
         self.tell_channels_the_policy();
-        self.channels.settle(self.now.mono_us, |_| {});
+        self.channels.settle(self.now.mono_us, |_, _| {});
         let heads = self.channels.iter().map(|(_, channel)| Opened {
             name: channel.name.clone(),
             epoch: channel.epoch,

@@ -1,10 +1,11 @@
 //! Publishing to several channels, on terms, and many things at once.
 
 use crate::endpoint::batch_item::{Recipient, check_count};
+use crate::endpoint::trace::{self, Traced};
 use crate::endpoint::users::{UserAction, UserRequest};
 use crate::endpoint::{BatchItem, Published, PublishedBatch};
 use crate::push::{Message, PublishTerms, PushError, fingerprint};
-use crate::reactor::{Batch, Item, Wake};
+use crate::reactor::{Batch, Command, Item, Wake};
 
 use super::{Handle, unix_us};
 
@@ -21,7 +22,23 @@ impl Handle {
         message: Message<'_>,
         terms: PublishTerms<'_>,
     ) -> Result<Published, PushError> {
-        self.shared.publish_all(Batch::of(channels, message, &terms)?, unix_us(), Wake::Yes)
+        let published =
+            self.shared.publish_all(Batch::of(channels, message, &terms)?, unix_us(), Wake::Yes)?;
+        Ok(match terms.traceparent.and_then(trace::valid) {
+            Some(parent) => self.trace(parent, published),
+            None => published,
+        })
+    }
+
+    /// Lets the log tell of a publication that is part of a request. Its line is lost where the inbox is full: what is
+    /// published is published.
+    fn trace(&self, parent: &str, published: Published) -> Published {
+        if trace::is_sampled(parent) {
+            let Published { receipts, duplicate, .. } = published.clone();
+            let traced = Traced { parent: parent.into(), receipts, duplicate };
+            let _ = self.shared.command(Command::Traced(Box::new(traced)));
+        }
+        Published { traceparent: Some(parent.into()), ..published }
     }
 
     /// Publishes up to 1,000 messages at once, each to a target of its own: all of them or, with an error, none. They

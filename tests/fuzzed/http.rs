@@ -13,6 +13,7 @@ use wspush::endpoint::{
     ChannelInfo, ChannelPresence, ConnId, Control, Page, Receipt, Stats, Taken, admin as admin_api,
     push_request as push_body,
 };
+use wspush::metrics::Format;
 use wspush::protocol::multipart::{PART_HEAD_BYTES_MAX, Parts};
 use wspush::protocol::{CloseCode, MediaType, Refusal, extensions, handshake as ws, head as heads, origin};
 use wspush::push::{History, HistoryAsked, Publication};
@@ -203,7 +204,7 @@ impl Control for Fake {
         let receipt = |name: &&str| Receipt { channel: (*name).into(), epoch: 1, offset: 2, id: 3 };
         let receipts: Vec<Receipt> = channels.iter().map(receipt).collect();
         let recipients = vec![None; receipts.len()];
-        Ok(Taken { published: Published { receipts, duplicate: false }, recipients, later: None })
+        Ok(Taken { published: Published::new(receipts, false), recipients, later: None })
     }
     fn publish_batch(&mut self, lines: Vec<Line>, key: Option<(&str, u64)>) -> Result<Taken, PushError> {
         let is_own = |line: &Line| line.target.channel().is_some_and(|channel| channel.starts_with('a'));
@@ -214,7 +215,7 @@ impl Control for Fake {
         let receipts: Vec<Receipt> =
             names.map(|name| Receipt { channel: name.into(), epoch: 1, offset: 2, id: 3 }).collect();
         let recipients = vec![Some(1); receipts.len()];
-        Ok(Taken { published: Published { receipts, duplicate: false }, recipients, later: None })
+        Ok(Taken { published: Published::new(receipts, false), recipients, later: None })
     }
     fn channel(&self, name: &str) -> Option<ChannelInfo> {
         (name.len() > 1).then(|| ChannelInfo { channel: name.into(), ..ChannelInfo::default() })
@@ -250,8 +251,8 @@ impl Control for Fake {
     fn stats(&self) -> Stats {
         Stats::default()
     }
-    fn prometheus(&self) -> String {
-        String::new()
+    fn prometheus(&self, _: Format) -> Vec<u8> {
+        Vec::new()
     }
     fn delivery(&self, _receipt: u64) -> Option<Delivery> {
         None

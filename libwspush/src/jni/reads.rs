@@ -37,8 +37,8 @@ const OTHER: jint = 4;
 pub(super) const NOT_PACKED: NativeError = NativeError::Argument("something that is not packed");
 
 /// `int publishTo(long server, byte[] channels, byte[] array, ByteBuffer direct, int from, int len, int kind, byte[]
-/// terms, long[] receipts)`: epoch, offset and id of each are put into `receipts`. In a conflict it is the epoch and
-/// the offset of the channel, and its index.
+/// terms, long[] receipts)`: epoch, offset and id of each are put into `receipts`, and behind them whether the
+/// `traceparent` is one. In a conflict it is the epoch and the offset of the channel, and its index.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_wspush_Native_publishTo<'l>(
     env: EnvUnowned<'l>,
@@ -68,7 +68,8 @@ pub extern "system" fn Java_io_wspush_Native_publishTo<'l>(
         })?;
         let (outcome, places) = match published {
             Ok(published) => {
-                let places = published.receipts.iter().flat_map(|r| [r.epoch, r.offset, r.id]).collect();
+                let places = published.receipts.iter().flat_map(|r| [r.epoch, r.offset, r.id]);
+                let places = places.chain([u64::from(published.traceparent.is_some())]).collect();
                 (if published.duplicate { DUPLICATE } else { PUBLISHED }, places)
             }
             Err(PushError::OffsetDiffers { channel, epoch, offset }) => {
@@ -83,13 +84,14 @@ pub extern "system" fn Java_io_wspush_Native_publishTo<'l>(
     })
 }
 
-/// `=KEY` or nothing, the offset or -1, and the pace.
+/// `=KEY` or nothing, the offset or -1, the pace, and the `traceparent` or nothing.
 fn publish_terms<'a>(parts: &[&'a str]) -> Option<PublishTerms<'a>> {
-    let &[key, offset, pace] = parts else { return None };
+    let &[key, offset, pace, traceparent] = parts else { return None };
     let (idempotency_key, offset) = (key.strip_prefix('='), offset.parse::<i64>().ok()?);
     let mut terms = PublishTerms::default();
     terms.idempotency_key = idempotency_key;
     terms.if_offset = u64::try_from(offset).ok();
+    terms.traceparent = Some(traceparent);
     Some(terms.pace(payload::pace(pace)?))
 }
 

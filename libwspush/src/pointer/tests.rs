@@ -19,7 +19,7 @@ struct Newer<T> {
 }
 
 fn receipt(struct_size: usize) -> wspush_receipt {
-    wspush_receipt { struct_size, id: 1, epoch: 2, offset: 3 }
+    wspush_receipt { struct_size, id: 1, epoch: 2, offset: 3, ..wspush_receipt::NONE }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::endpoint::batch::{Line, Target};
 use crate::endpoint::control::{Page, Stats};
 use crate::endpoint::users::UserOutcome;
 use crate::endpoint::{ChannelInfo, ChannelPresence, Published, Receipt, Taken};
+use crate::metrics::Format;
 use crate::protocol::head;
 use crate::push::{Delivery, History, HistoryAsked, Message, Publication};
 use crate::push::{PublishTerms, PushError, PushOptions};
@@ -37,7 +38,7 @@ impl Control for Fake {
             id,
         });
         let duplicate = idempotency_key == Some("again");
-        let published = Published { receipts: receipts.collect(), duplicate };
+        let published = Published::new(receipts.collect(), duplicate);
         Ok(Taken { recipients: vec![Some(8); channels.len()], published, later: None })
     }
     fn publish_batch(&mut self, lines: Vec<Line>, key: Option<(&str, u64)>) -> Result<Taken, PushError> {
@@ -53,7 +54,7 @@ impl Control for Fake {
         Ok(Taken {
             recipients,
             later: None,
-            published: Published { receipts, duplicate: key.is_some_and(|key| key.0 == "again") },
+            published: Published::new(receipts, key.is_some_and(|key| key.0 == "again")),
         })
     }
     fn channel(&self, name: &str) -> Option<ChannelInfo> {
@@ -98,8 +99,8 @@ impl Control for Fake {
     fn stats(&self) -> Stats {
         Stats::default()
     }
-    fn prometheus(&self) -> String {
-        "wspush_up 1\n".to_owned()
+    fn prometheus(&self, _: Format) -> Vec<u8> {
+        b"wspush_up 1\n".to_vec()
     }
     fn delivery(&self, receipt: u64) -> Option<Delivery> {
         (receipt == 7).then(Delivery::default)

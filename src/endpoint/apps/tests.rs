@@ -27,7 +27,7 @@ impl Backends for Fake {
         let receipts: Vec<Receipt> = events.iter().zip(7..).map(receipt).collect();
         Ok(Taken {
             recipients: vec![Some(1); receipts.len()],
-            published: Published { receipts, duplicate: false },
+            published: Published::new(receipts, false),
             later: None,
         })
     }

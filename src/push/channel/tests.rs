@@ -65,7 +65,7 @@ fn who_leaves_counts_as_gone_and_who_falls_off_as_skipped() {
     channel.end_walk();
     let cursor = channel.skip_to_newest(Form::Plain);
     assert_eq!(channel.log().position(cursor), Some(channel.log().newest_start()));
-    channel.ledger.settle(1, (0, Passage::Gone), 0, |_| {});
+    channel.ledger.settle(1, (0, Passage::Gone), 0, |_, _| {});
     let d = channel.ledger.delivery(1).unwrap();
     assert_eq!((d.recipients, d.gone, d.skipped, d.lagging), (2, 1, 1, 0));
     assert_eq!(channel.ledger.delivery(3).unwrap().lagging, 1);

@@ -92,7 +92,7 @@ fn one_that_lags_jumps_and_one_that_keeps_up_does_not() {
     assert_eq!(channel.jump_to_newest(Form::Plain, midway), None, "a frame is finished");
     let newest = Cursor::at(channel.log().newest_start());
     assert_eq!(channel.jump_to_newest(Form::Plain, cursor), Some(newest));
-    channels.settle(1, |_| {});
+    channels.settle(1, |_, _| {});
     let skipped = |offset| channels.get(DEFAULT).ledger.delivery(offset).map(|d| (d.skipped, d.lagging));
     assert_eq!((skipped(1), skipped(3), skipped(4)), (Some((1, 0)), Some((1, 0)), Some((0, 1))));
     channels.set_rules(Vec::new());
@@ -107,10 +107,10 @@ fn a_channel_nobody_listens_to_is_logged_not_flushed_and_can_go() {
     channels.append(news, &Encoded::plain(&Message::Text("x").to_frame()), place);
     assert!(!channels.is_dirty());
     let mut seen = Vec::new();
-    channels.remove(news, 5_000, |d| seen.push((d.id, d.recipients, d.last_us)));
+    channels.remove(news, 5_000, |d, _| seen.push((d.id, d.recipients, d.last_us)));
     assert_eq!(seen, [(7, 0, Some(0))]);
     assert_eq!((channels.find("news"), channels.len(), channels.log_bytes()), (None, 1, 0));
-    channels.settle(6_000, |d| panic!("{d:?} is settled"));
+    channels.settle(6_000, |d, _| panic!("{d:?} is settled"));
 }
 
 #[test]
@@ -128,11 +128,11 @@ fn who_takes_the_place_of_one_that_has_gone_is_not_taken_for_it() {
         );
         if round < 2 {
             channels.get_mut(id).leave(0, Form::Plain, 0, |_, _, _| {});
-            channels.remove(id, 0, |d| assert_eq!((d.id, d.gone), (round, 1)));
+            channels.remove(id, 0, |d, _| assert_eq!((d.id, d.gone), (round, 1)));
         }
     }
     let mut seen = Vec::new();
-    channels.settle(0, |d| seen.push(d.id));
+    channels.settle(0, |d, _| seen.push(d.id));
     assert_eq!((seen, channels.find("c2")), (vec![2], Some(ChannelId(1))));
     assert_eq!(channels.next_dirty(), Some(ChannelId(1)));
     channels.requeue(ChannelId(1), false);

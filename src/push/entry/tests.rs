@@ -286,7 +286,7 @@ impl Model {
 
     /// All receipts that are left are as they must be.
     fn check(&mut self) {
-        self.channels.settle(self.now_ms * 1_000, |_| {});
+        self.channels.settle(self.now_ms * 1_000, |_, _| {});
         let recount: usize = self.channels.iter().map(|(_, channel)| channel.log_bytes()).sum();
         assert_eq!(recount, self.channels.log_bytes());
         let logged_from = self.channel().log().first_offset();

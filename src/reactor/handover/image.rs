@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 
 use slab::Slab;
 
-use super::records::{Kind, Listening, Teller};
+use super::records::{Kind, Listening, Teller, Told as Record};
 use crate::endpoint::Kind as Place;
 use crate::endpoint::router::RouteId;
 use crate::narrow;
 use crate::push::presence::Departure;
-use crate::push::{Channel, Cursor, DEFAULT};
+use crate::push::{Channel, Cursor};
 use crate::reactor::addresses::NOWHERE;
 use crate::reactor::attendance::Attendances;
 use crate::reactor::pusher::watching::Watching;
@@ -56,7 +56,9 @@ struct Facts {
 struct Parts {
     channels: Vec<(u32, Channel)>,
     saved: SavedFrames,
-    slots: Vec<(usize, Slot<Stream>)>,
+    slots: Slab<Slot<Stream>>,
+    /// As many as were told.
+    count: usize,
     /// Those of them that stay in the other process.
     stay: Vec<usize>,
     facts: Option<Facts>,
@@ -170,9 +172,12 @@ impl Reactor<Stream> {
     /// Takes over all that the other process tells of this reactor; the slots of those who stay there. Nothing is read
     /// from a connection, or written to it.
     pub(super) fn take_all(&mut self, from: &mut Listening) -> io::Result<Vec<usize>> {
-        let mut parts = Parts::default();
+        let (mut parts, mut last) = (Parts::default(), None);
         loop {
-            let told = from.next()?;
+            let told = match last.take() {
+                Some(told) => told,
+                None => from.next()?,
+            };
             if told.is(Kind::Facts) {
                 parts.facts = Some(told.value()?);
                 break;
@@ -187,7 +192,7 @@ impl Reactor<Stream> {
                     .ok_or(refused("this build can't go on with the kernel's TLS of a connection"))?;
                 self.wire.tls.kernel.keep(index as usize, Box::new(renewal));
             } else if told.is(Kind::Connections) {
-                self.take_connections(told.value()?, told.fds, &mut parts)?;
+                last = Some(self.take_connections(told, from, &mut parts)?);
             } else {
                 return Err(refused("a record of no kind that there is"));
             }
@@ -195,9 +200,43 @@ impl Reactor<Stream> {
         self.put_together(parts)
     }
 
-    fn take_connections(&mut self, batch: Vec<Told>, fds: Vec<OwnedFd>, parts: &mut Parts) -> io::Result<()> {
-        let mut fds = fds.into_iter();
-        for (index, stays, image) in batch {
+    /// Takes all connections in, and returns the record behind them. Each goes into its place as it comes: very many
+    /// that waited for the others would be there twice, beside those of the other process.
+    fn take_connections(
+        &mut self,
+        first: Record,
+        from: &mut Listening,
+        parts: &mut Parts,
+    ) -> io::Result<Record> {
+        let (mut record, mut problem, mut batch) = (Some(first), None, Vec::new().into_iter());
+        let slots = std::iter::from_fn(|| {
+            loop {
+                if let Some(slot) = batch.next() {
+                    return Some(slot);
+                }
+                let told = record.take_if(|told| told.is(Kind::Connections))?;
+                match self.slots_of(told, parts).and_then(|slots| Ok((slots, from.next()?))) {
+                    Ok((slots, next)) => (batch, record) = (slots.into_iter(), Some(next)),
+                    Err(error) => {
+                        problem = Some(error);
+                        return None;
+                    }
+                }
+            }
+        });
+        let slots = slots.collect();
+        parts.slots = slots;
+        match problem {
+            Some(problem) => Err(problem),
+            None => record.ok_or(refused("not all was told")),
+        }
+    }
+
+    fn slots_of(&mut self, told: Record, parts: &mut Parts) -> io::Result<Vec<(usize, Slot<Stream>)>> {
+        let images: Vec<Told> = told.value()?;
+        parts.count += images.len();
+        let (mut slots, mut fds) = (Vec::with_capacity(images.len()), told.fds.into_iter());
+        for (index, stays, image) in images {
             let fd = match stays {
                 // There is a slot for it until it is left out.
                 true => File::open("/dev/null")?.into(),
@@ -207,16 +246,16 @@ impl Reactor<Stream> {
                 Slot::of_image(Stream(fd.into()), image, &mut self.pool, &parts.saved).map_err(|_| {
                     refused("there is less room for unfinished messages here (assembly_bytes_max)")
                 })?;
-            parts.slots.push((index as usize, slot));
+            slots.push((index as usize, slot));
             if stays {
                 parts.stay.push(index as usize);
             }
         }
-        Ok(())
+        Ok(slots)
     }
 
     fn put_together(&mut self, parts: Parts) -> io::Result<Vec<usize>> {
-        let Parts { channels, saved, slots, stay, facts } = parts;
+        let Parts { channels, saved, slots, count, stay, facts } = parts;
         let facts = facts.ok_or(refused("not all was told"))?;
         if facts.has_host != self.has_host {
             return Err(refused(
@@ -238,8 +277,8 @@ impl Reactor<Stream> {
         self.started = facts.started;
         self.attendances = facts.attendances;
         self.apps.watching = facts.watching;
-        let (count, room) = (slots.len(), self.connections.slots.capacity());
-        self.connections.slots = slots.into_iter().collect::<Slab<_>>();
+        let room = self.connections.slots.capacity();
+        self.connections.slots = slots;
         if self.connections.slots.len() != count {
             return Err(refused("two connections in one place"));
         }
@@ -372,39 +411,6 @@ impl Reactor<Stream> {
         self.count_backlog(index);
         if is_queued {
             self.go_on_later(index);
-        }
-    }
-
-    /// Where users are only counted, no names were told: the users of this reactor's connections in such channels.
-    pub(super) fn counted_attendees(&self) -> Vec<(Arc<str>, Box<str>)> {
-        let mut found = Vec::new();
-        let counted = self.attendances.channels.iter().filter(|(_, known)| known.presence.is_counted());
-        for (&id, _) in counted {
-            let (slots, channel) = (&self.connections.slots, self.channels.get(id));
-            let mut enter = |index: usize| {
-                if let Some(user) = slots[index].member(id) {
-                    found.push((channel.name.clone(), user.into()));
-                }
-            };
-            match id {
-                DEFAULT => {
-                    let all = slots.iter().filter(|(_, slot)| Self::is_subscribed(slot, DEFAULT));
-                    all.for_each(|(index, _)| enter(index));
-                }
-                _ => channel.members.iter().for_each(|member| enter(member.slot as usize)),
-            }
-        }
-        found
-    }
-
-    /// Counts them again, those of all reactors.
-    pub(super) fn count_attendees(&mut self, all: &[(Arc<str>, Box<str>)]) {
-        for (name, user) in all {
-            let Some(id) = self.channels.find(name) else { continue };
-            let attendance = self.attendances.channels.get_mut(&id);
-            if let Some(known) = attendance.filter(|known| known.presence.is_counted()) {
-                known.presence.enter(user, None);
-            }
         }
     }
 

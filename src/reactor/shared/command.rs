@@ -1,6 +1,7 @@
 //! The requests of other threads to a reactor.
 
 use crate::endpoint::reads::Question;
+use crate::endpoint::trace::Traced;
 use crate::endpoint::tune::Tune;
 use crate::endpoint::{Authorized, ConnId, Decision, FlowAsked, Receipt};
 use crate::protocol::close::CloseCode;
@@ -110,6 +111,8 @@ pub enum Command {
     Vouched(Box<Vouched>),
     /// A backend has not taken what it was told.
     NotTold(Box<NotTold>),
+    /// Tell the log of a publication that is part of a request.
+    Traced(Box<Traced>),
     /// Take keys that an identity provider publishes.
     KeysRead(Box<KeysRead>),
     /// Hear what another reactor tells.
@@ -167,6 +170,7 @@ impl Command {
             Command::User(command) => command.bytes(),
             Command::Vouched(vouched) => vouched.bytes(),
             Command::NotTold(not_told) => not_told.problem.len(),
+            Command::Traced(traced) => traced.bytes(),
             Command::Tune { tune, .. } => tune.bytes(),
             Command::Ask(question) => size_of::<Question>() + question.bytes(),
             Command::Flow { asked, .. } => asked.bytes(),

@@ -97,7 +97,7 @@ impl Shared {
         let receipts = self.ask_engine(batch, asker, None)?;
         match receipts.first() {
             Some(first) if waits => self.outcomes.wait(first.id),
-            _ => Ok(Published { receipts, duplicate: false }),
+            _ => Ok(Published::new(receipts, false)),
         }
     }
 

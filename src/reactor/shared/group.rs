@@ -75,9 +75,11 @@ impl Command {
             Command::Publish { .. } | Command::Forget(_) | Command::Reload(_) | Command::KeysRead(_) => {
                 Addressee::All
             }
-            Command::NotTold(_) | Command::SaveState | Command::Snapshot(_) | Command::Peer(_) => {
-                Addressee::One(0)
-            }
+            Command::NotTold(_)
+            | Command::Traced(_)
+            | Command::SaveState
+            | Command::Snapshot(_)
+            | Command::Peer(_) => Addressee::One(0),
         }
     }
 

@@ -150,7 +150,7 @@ impl Shared {
             match inbox.repetitions.find(key, fingerprint, unix_us) {
                 Found::New => {}
                 Found::Same(receipts) => {
-                    return Ok(Published { receipts: receipts.to_vec(), duplicate: true });
+                    return Ok(Published::new(receipts.to_vec(), true));
                 }
                 Found::Other => return Err(PushError::KeyReused),
             }
@@ -193,7 +193,7 @@ impl Shared {
         drop(inbox);
         self.wake(woken, wake);
         afar.into_iter().try_for_each(|request| self.for_user(request))?;
-        Ok(Published { receipts, duplicate: false })
+        Ok(Published::new(receipts, false))
     }
 
     /// Tells the reactors of connections that are left out, before the publications come.

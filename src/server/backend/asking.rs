@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::super::unix_us;
 use super::http::Client;
 use super::signer::Signer;
+use super::us_since;
 use crate::auth::{Answer, REFUSED};
 use crate::config::Config;
 use crate::endpoint::ConnId;
@@ -156,7 +157,8 @@ impl Pool {
             if Instant::now() >= job.until {
                 continue;
             }
-            let vouched = Vouched { conn: job.conn, answer: settings.ask(&job) };
+            let (since, answer) = (Instant::now(), settings.ask(&job));
+            let vouched = Vouched { conn: job.conn, answer, took_us: us_since(since) };
             if !deliver(shared, || Command::Vouched(Box::new(vouched.clone()))) {
                 break;
             }

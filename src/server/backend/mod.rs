@@ -7,9 +7,11 @@ mod signer;
 mod telling;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use crate::config::Config;
 use crate::endpoint::ConnId;
+use crate::metrics::Histogram;
 use crate::reactor::Shared;
 #[cfg(feature = "pusher")]
 use crate::reactor::backend::AppEvent;
@@ -65,9 +67,18 @@ impl Backend for Arc<Mutex<Threads>> {
         lock(self).told()
     }
 
+    fn telling_seconds(&self) -> Histogram {
+        lock(self).telling_seconds()
+    }
+
     fn untold(&self) -> usize {
         lock(self).untold()
     }
+}
+
+/// Microseconds since then.
+fn us_since(then: Instant) -> u64 {
+    u64::try_from(then.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
 fn lock(threads: &Mutex<Threads>) -> MutexGuard<'_, Threads> {
@@ -104,6 +115,13 @@ impl Backend for Threads {
         #[cfg(feature = "pusher")]
         let told = self.apps.told(told);
         told
+    }
+
+    fn telling_seconds(&self) -> Histogram {
+        let seconds = self.telling.seconds();
+        #[cfg(feature = "pusher")]
+        let seconds = self.apps.seconds(seconds);
+        seconds
     }
 
     fn untold(&self) -> usize {

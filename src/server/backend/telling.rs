@@ -8,13 +8,15 @@ mod batch;
 mod held;
 mod queue;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::super::unix_us;
 use super::http::Client;
+use super::us_since;
+use crate::metrics::Histogram;
 use crate::reactor::backend::{NotTold, Told};
 use crate::reactor::delivery::deliver;
 use crate::reactor::{Command, Shared};
@@ -62,12 +64,17 @@ impl<E: Tell> Telling<E> {
     }
 
     pub(super) fn told(&self) -> Told {
-        let Counts { events, dropped, failures } = &self.queue.counts;
+        let Counts { events, dropped, failures, seconds } = &self.queue.counts;
         Told {
             events: events.load(Ordering::Relaxed),
             dropped: dropped.load(Ordering::Relaxed),
             failures: failures.load(Ordering::Relaxed),
+            attempts: seconds.lock().unwrap_or_else(PoisonError::into_inner).count(),
         }
+    }
+
+    pub(super) fn seconds(&self) -> Histogram {
+        self.queue.counts.seconds.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn waiting(&self) -> usize {
@@ -112,7 +119,10 @@ fn tell<E: Tell>(
     let (since, mut again) = (Instant::now(), AGAIN);
     loop {
         let Some(settings) = queue.settings() else { return };
-        let problem = match attempt(batch, &settings, client) {
+        let began = Instant::now();
+        let outcome = attempt(batch, &settings, client);
+        queue.counts.took(us_since(began));
+        let problem = match outcome {
             Ok(()) => {
                 queue.counts.events.fetch_add(batch.count as u64, Ordering::Relaxed);
                 return;

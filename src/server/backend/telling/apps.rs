@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::batch::{Batch, Tell};
 use super::{Settings, Telling};
 use crate::config::Config;
+use crate::metrics::Histogram;
 use crate::reactor::Shared;
 use crate::reactor::backend::{AppEvent, Told, Turn};
 use crate::server::unix_us;
@@ -62,8 +63,14 @@ impl Apps {
             told.events += one.events;
             told.dropped += one.dropped;
             told.failures += one.failures;
+            told.attempts += one.attempts;
         }
         told
+    }
+
+    pub(in super::super) fn seconds(&self, mut seconds: Histogram) -> Histogram {
+        self.tellings.values().for_each(|telling| seconds.add(&telling.seconds()));
+        seconds
     }
 
     pub(in super::super) fn waiting(&self) -> usize {

@@ -11,6 +11,7 @@ use super::held::Held;
 use crate::config::Config;
 #[cfg(feature = "pusher")]
 use crate::config::PusherApp;
+use crate::metrics::Histogram;
 use crate::reactor::backend::Turn;
 
 /// A thread that has nothing to tell for so long ends.
@@ -69,6 +70,15 @@ pub(super) struct Counts {
     pub dropped: AtomicU64,
     /// Attempts that have failed.
     pub failures: AtomicU64,
+    /// How long attempts have taken.
+    pub seconds: Mutex<Histogram>,
+}
+
+impl Counts {
+    /// An attempt has taken so long.
+    pub(super) fn took(&self, us: u64) {
+        self.seconds.lock().unwrap_or_else(PoisonError::into_inner).note(us);
+    }
 }
 
 pub(super) struct Queue<E> {

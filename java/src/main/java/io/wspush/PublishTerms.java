@@ -6,18 +6,21 @@ import java.util.Objects;
 /** On which terms something is published to several channels. Immutable. */
 public final class PublishTerms {
     /** Without any: what goes without saying. */
-    public static final PublishTerms NONE = new PublishTerms(PushOptions.DEFAULT, null, -1, Pace.NONE);
+    public static final PublishTerms NONE = new PublishTerms(PushOptions.DEFAULT, null, -1, Pace.NONE, "");
 
     final PushOptions options;
     final String idempotencyKey;
     final long ifOffset;
     final Pace pace;
+    final String traceparent;
 
-    private PublishTerms(PushOptions options, String idempotencyKey, long ifOffset, Pace pace) {
+    private PublishTerms(
+            PushOptions options, String idempotencyKey, long ifOffset, Pace pace, String traceparent) {
         this.options = options;
         this.idempotencyKey = idempotencyKey;
         this.ifOffset = ifOffset;
         this.pace = pace;
+        this.traceparent = traceparent;
     }
 
     /**
@@ -27,7 +30,7 @@ public final class PublishTerms {
      * @return the terms
      */
     public PublishTerms options(PushOptions options) {
-        return new PublishTerms(Objects.requireNonNull(options), idempotencyKey, ifOffset, pace);
+        return new PublishTerms(Objects.requireNonNull(options), idempotencyKey, ifOffset, pace, traceparent);
     }
 
     /**
@@ -38,7 +41,7 @@ public final class PublishTerms {
      * @return the terms
      */
     public PublishTerms idempotencyKey(String key) {
-        return new PublishTerms(options, Objects.requireNonNull(key), ifOffset, pace);
+        return new PublishTerms(options, Objects.requireNonNull(key), ifOffset, pace, traceparent);
     }
 
     /**
@@ -52,7 +55,7 @@ public final class PublishTerms {
         if (offset < 0) {
             throw new IllegalArgumentException("an offset is not negative: " + offset);
         }
-        return new PublishTerms(options, idempotencyKey, offset, pace);
+        return new PublishTerms(options, idempotencyKey, offset, pace, traceparent);
     }
 
     /**
@@ -64,7 +67,7 @@ public final class PublishTerms {
      * @return the terms
      */
     public PublishTerms rate(int perSecond) {
-        return new PublishTerms(options, idempotencyKey, ifOffset, Pace.rate(perSecond));
+        return new PublishTerms(options, idempotencyKey, ifOffset, Pace.rate(perSecond), traceparent);
     }
 
     /**
@@ -75,6 +78,18 @@ public final class PublishTerms {
      * @return the terms
      */
     public PublishTerms deadline(Duration time) {
-        return new PublishTerms(options, idempotencyKey, ifOffset, Pace.deadline(time));
+        return new PublishTerms(options, idempotencyKey, ifOffset, Pace.deadline(time), traceparent);
+    }
+
+    /**
+     * The terms with the request that it is part of ({@code traceparent} of W3C Trace Context). It comes back in {@link
+     * Published#traceparent}, and is logged with the receipts if its flags say that it is sampled. One that is not valid
+     * is left out.
+     *
+     * @param traceparent the field as the request has it
+     * @return the terms
+     */
+    public PublishTerms traceparent(String traceparent) {
+        return new PublishTerms(options, idempotencyKey, ifOffset, pace, Objects.requireNonNull(traceparent));
     }
 }

@@ -1,15 +1,18 @@
 package io.wspush;
 
 import java.util.List;
+import java.util.Optional;
 
 /** Where a publication to several channels stands. */
 public final class Published {
     private final List<Receipt> receipts;
     private final boolean duplicate;
+    private final String traceparent;
 
-    Published(List<Receipt> receipts, boolean duplicate) {
+    Published(List<Receipt> receipts, boolean duplicate, String traceparent) {
         this.receipts = receipts;
         this.duplicate = duplicate;
+        this.traceparent = traceparent;
     }
 
     /**
@@ -28,5 +31,14 @@ public final class Published {
      */
     public boolean isDuplicate() {
         return duplicate;
+    }
+
+    /**
+     * The request that it is part of, as the terms have it.
+     *
+     * @return the text; nothing as well if that is not valid
+     */
+    public Optional<String> traceparent() {
+        return Optional.ofNullable(traceparent);
     }
 }

@@ -232,8 +232,9 @@ abstract class ServerPublishing extends ServerConnections {
         Packed asked = new Packed()
                 .put(key == null ? "" : "=" + key)
                 .put(Long.toString(terms.ifOffset))
-                .put(terms.pace.packed);
-        long[] places = new long[3 * Math.max(1, channels.size())];
+                .put(terms.pace.packed)
+                .put(terms.traceparent);
+        long[] places = new long[3 * Math.max(1, channels.size()) + 1];
         int kind = terms.options.kind(payload.text);
         int outcome = Native.publishTo(
                 id, names.bytes(), payload.array, payload.direct, payload.from, payload.length, kind, asked.bytes(), places);
@@ -244,7 +245,9 @@ abstract class ServerPublishing extends ServerConnections {
         for (int n = 0; n < channels.size(); n++) {
             receipts.add(new Receipt(channels.get(n), places[3 * n], places[3 * n + 1], places[3 * n + 2]));
         }
-        return new Published(Collections.unmodifiableList(receipts), outcome == DUPLICATE);
+        boolean isTraced = places[3 * channels.size()] != 0;
+        return new Published(
+                Collections.unmodifiableList(receipts), outcome == DUPLICATE, isTraced ? terms.traceparent : null);
     }
 
     /**
