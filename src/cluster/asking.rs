@@ -89,8 +89,9 @@ fn command(terms: &Terms, link: &Link, asked: &Asked) -> Cmd {
 
 fn publish(terms: &Terms, link: &Link, asked: &Asked, (number, part): (usize, Range<usize>)) -> Cmd {
     let mut command = cmd("EVALSHA");
-    let Wanted::Publish { publications, key, if_offset, sender } = &asked.what else { return command };
-    let (first, publications) = (asked.ticket + part.start as u64, &publications[part]);
+    let Wanted::Publish { publications, key, if_offset, except } = &asked.what else { return command };
+    let (first, except) = (asked.ticket + part.start as u64, except.iter().skip(part.start));
+    let publications = &publications[part];
     let partitions: Vec<usize> =
         publications.iter().map(|(channel, _)| terms.keys.partition(channel)).collect();
     command.arg(&link.scripts.publish).arg(3 * publications.len() + usize::from(key.is_some()));
@@ -106,10 +107,11 @@ fn publish(terms: &Terms, link: &Link, asked: &Asked, (number, part): (usize, Ra
     command.arg(key.as_ref().map_or(String::new(), |(_, fingerprint)| format!("{fingerprint:x}")));
     command.arg(if_offset.map_or(String::new(), |offset| offset.to_string()));
     command.arg(&terms.origin).arg(first).arg(publications.len());
-    for ((channel, publication), &partition) in publications.iter().zip(&partitions) {
+    let except = except.copied().chain(std::iter::repeat(None));
+    for (((channel, publication), &partition), except) in publications.iter().zip(&partitions).zip(except) {
         let (epoch, entry) = terms.known.of(partition);
         command.arg(&**channel).arg(publication.payload()).arg(entry::flags(publication));
-        command.arg(sender.map_or(String::new(), |conn| conn.to_string())).arg(epoch).arg(entry);
+        command.arg(entry::except_text(except)).arg(epoch).arg(entry);
     }
     command
 }

@@ -128,7 +128,7 @@ impl Link {
             let page = self.ask(cmd("HSCAN").arg(&key).arg(&cursor).arg("COUNT").arg(MEMBERS_AT_ONCE))?;
             let [next, members] = reply::list(&page) else { return Err(strange()) };
             let members = reply::list(members).chunks_exact(2).filter_map(|pair| {
-                let member = Member::of(reply::text(&pair[0])?).filter(|member| !member.user.is_empty())?;
+                let member = Member::of(reply::text(&pair[0])?).filter(Member::is_told)?;
                 Some((member.channel, member.user, read_standing(reply::text(&pair[1])?)))
             });
             found.extend(members);

@@ -236,6 +236,23 @@ impl Engine for Node {
     fn members(&self, channel: &str) -> (u64, Vec<MemberAfar>) {
         self.terms.mirror.members(channel)
     }
+
+    fn counted(&self, channel: &str, count: &dyn Fn() -> u32) {
+        self.terms.roll.count(channel, count);
+        self.queue.rouse();
+    }
+
+    fn subscribers(&self, channel: &str) -> u64 {
+        self.terms.mirror.subscribers(channel)
+    }
+
+    fn occupied(&self, prefix: &str) -> Vec<Arc<str>> {
+        self.terms.mirror.occupied(prefix)
+    }
+
+    fn speaks_for(&self, channel: &str) -> bool {
+        self.terms.mirror.is_first(channel, &self.terms.origin)
+    }
 }
 
 fn unix_us() -> u64 {

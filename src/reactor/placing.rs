@@ -57,8 +57,7 @@ impl<S: Socket> Reactor<S> {
     /// Hands a batch over to the engine; its connection is to wait.
     #[cold]
     pub(super) fn take_batch_elsewhere(&mut self, batch: Batch<'_>) -> Result<Taken, PushError> {
-        let sender = batch.except.first().copied().flatten();
-        let receipts = self.shared.ask_engine(batch, Asker::Reactor(self.shared.seat()), sender)?;
+        let receipts = self.shared.ask_engine(batch, Asker::Reactor(self.shared.seat()))?;
         let later = receipts.first().map(|receipt| receipt.id);
         Ok(Taken { published: Published::new(receipts, false), recipients: Vec::new(), later })
     }
@@ -84,7 +83,7 @@ impl<S: Socket> Reactor<S> {
         if self.shared.engine().is_some() {
             let names = [channel];
             let batch = Batch::of(&names, message, &PublishTerms::default())?;
-            return self.shared.ask_engine(batch, Asker::Nobody, Some(conn)).map(drop);
+            return self.shared.ask_engine(batch.but(conn), Asker::Nobody).map(drop);
         }
         let receipt = self.publish_here(Some(channel), message, PushOptions::default(), Wake::Yes)?;
         self.inbox.senders.push(receipt.id, conn);
@@ -102,7 +101,7 @@ impl<S: Socket> Reactor<S> {
     ) -> Result<(), Denial> {
         let names = [channel];
         let asked = Batch::of(&names, message, &PublishTerms::default())
-            .and_then(|batch| self.shared.ask_engine(batch, Asker::Reactor(self.shared.seat()), Some(conn)));
+            .and_then(|batch| self.shared.ask_engine(batch.but(conn), Asker::Reactor(self.shared.seat())));
         let receipts = asked.map_err(|problem| v1::not_published(&problem))?;
         if let Some(Receipt { id: ticket, channel, .. }) = receipts.into_iter().next() {
             self.inbox.placing.0.insert(ticket, Awaiting::V1 { conn, id: id.0.into(), channel });
