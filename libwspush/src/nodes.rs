@@ -2,7 +2,6 @@
 
 use std::ffi::c_void;
 
-use super::error::CallError;
 use super::pointer::Versioned;
 use super::reads::{Asker, Found, none, wspush_answer, wspush_on_answer};
 use super::server::wspush_server;
