@@ -215,6 +215,10 @@ impl Engine for Node {
         if self.terms.local.is_some() { None } else { self.terms.counts.away() }
     }
 
+    fn read_until_us(&self) -> u64 {
+        self.terms.counts.read_until_us()
+    }
+
     fn gauges(&self) -> ClusterGauges {
         ClusterGauges { waiting: self.queue.len() as u64, ..self.terms.counts.gauges() }
     }
