@@ -185,7 +185,8 @@ mod tests {
         assert_eq!((&*to_user.target, to_user.body), ("user=ann", Body::Binary(vec![0xff])));
         let raw = item(&stream, &[("channel", b"a"), ("data", b"\xff")]).unwrap();
         assert_eq!(raw.body, Body::Binary(vec![0xff]));
-        let all: [(&[(&str, &[u8])], &str); 7] = [
+        type Fields<'a> = &'a [(&'a str, &'a [u8])];
+        let all: [(Fields<'_>, &str); 7] = [
             (&[("data", b"x")], "no channel"),
             (&[("channel", b"a"), ("user", b"b"), ("data", b"x")], "and a user"),
             (&[("channel", b"a")], "neither"),
