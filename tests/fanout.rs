@@ -203,8 +203,16 @@ fn overrun(daemon: &Daemon, so: impl Fn(&Value) -> bool) -> u16 {
 
 #[test]
 fn a_slow_consumer_is_closed_with_1013() {
-    let daemon =
-        Daemon::start(&["--log-publications", "16", "--close-wait-ms", "60000", "--heartbeat-ms", "0"]);
+    let daemon = Daemon::start(&[
+        "--log-publications",
+        "16",
+        "--close-wait-ms",
+        "60000",
+        "--pong-wait-ms",
+        "60000",
+        "--heartbeat-ms",
+        "0",
+    ]);
     let mut fast = WebSocket::open(&daemon);
     let mut narrow = open_narrow(&daemon);
     let reader = std::thread::spawn(move || {

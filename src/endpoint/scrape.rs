@@ -8,7 +8,7 @@ use crate::protocol::media_type::MediaType;
 
 /// The format that a request prefers (RFC 9110 section 12.5.1).
 pub fn format(head: &Head<'_>) -> Format {
-    let (mut protobuf, mut text) = (0.0, 0.0_f32);
+    let (mut protobuf, mut text) = (0, 0);
     for element in head.headers("accept").flat_map(list::elements) {
         let Ok(range) = str::from_utf8(element) else { continue };
         let range = MediaType::of(range);
@@ -21,7 +21,7 @@ pub fn format(head: &Head<'_>) -> Format {
         };
         *place = weight(&range).max(*place);
     }
-    if protobuf > 0.0 && protobuf >= text { Format::Protobuf } else { Format::Text }
+    if protobuf > 0 && protobuf >= text { Format::Protobuf } else { Format::Text }
 }
 
 fn is_ours(range: &MediaType<'_>) -> bool {
@@ -31,11 +31,18 @@ fn is_ours(range: &MediaType<'_>) -> bool {
         && has("encoding", "delimited")
 }
 
-/// The weight (RFC 9110 section 12.4.2): `0.75`, `1`. One that can't be read is none.
-fn weight(range: &MediaType<'_>) -> f32 {
-    let Some(text) = range.all("q").next() else { return 1.0 };
-    let weight = text.and_then(|text| text.parse().ok());
-    weight.filter(|weight| (0.0..=1.0).contains(weight)).unwrap_or(0.0)
+/// The weight in thousandths (RFC 9110 section 12.4.2): `0.75`, `1`. One that can't be read is none.
+fn weight(range: &MediaType<'_>) -> u32 {
+    let Some(text) = range.all("q").next() else { return 1_000 };
+    text.as_deref().and_then(thousandths).filter(|weight| *weight <= 1_000).unwrap_or(0)
+}
+
+/// A digit, and three at the most behind a point. Reading any number would bring large tables along.
+fn thousandths(text: &str) -> Option<u32> {
+    let (whole, behind) = text.split_once('.').unwrap_or((text, ""));
+    let digits = format!("{whole}{behind:0<3}");
+    let are_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+    (whole.len() == 1 && digits.len() == 4 && are_digits).then_some(digits)?.parse().ok()
 }
 
 #[cfg(test)]

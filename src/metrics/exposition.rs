@@ -87,8 +87,8 @@ impl Exposition {
     pub(super) fn histogram(&mut self, name: &'static str, help: &str, histogram: &Histogram) {
         self.family(name, help, MetricType::Histogram);
         if let Some(family) = &mut self.family {
-            let bounded = histogram.buckets().filter_map(|(bound, count)| Some((bound.parse().ok()?, count)));
-            let classic: Vec<(f64, u64)> = bounded.filter(|(bound, _)| f64::is_finite(*bound)).collect();
+            let classic: Vec<(f64, u64)> =
+                histogram.bounded().map(|(us, count)| (us as f64 / 1e6, count)).collect();
             return family.histogram(&classic, histogram.sum_us() as f64 / 1e6, histogram.fine());
         }
         for (bound, count) in histogram.buckets() {

@@ -83,6 +83,11 @@ impl Histogram {
         })
     }
 
+    /// The same without the last one, in microseconds.
+    pub(super) fn bounded(&self) -> impl Iterator<Item = (u64, u64)> {
+        BOUNDS.iter().map(|&(us, _)| us).zip(self.buckets().map(|(_, count)| count))
+    }
+
     /// The fine classes, once there was anything.
     pub(super) fn fine(&self) -> Option<&Fine> {
         self.fine.as_deref()

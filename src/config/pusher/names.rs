@@ -54,7 +54,7 @@ impl PusherApp {
 
 /// Whether a cluster's nodes tell each other how many are subscribed to this: a channel of an app, or an app itself.
 pub fn is_of_app(channel: &str) -> bool {
-    channel.starts_with(APPS) || channel.starts_with(APP)
+    PUSHER_SPOKEN && (channel.starts_with(APPS) || channel.starts_with(APP))
 }
 
 /// The app itself, where nodes of a cluster tell each other how many connections it has and who has signed in. No
@@ -65,7 +65,7 @@ pub fn app_itself(id: &str) -> String {
 
 /// The id of an app that is called so.
 pub fn id_of_app_itself(name: &str) -> Option<&str> {
-    name.strip_prefix(APP)
+    name.strip_prefix(APP).filter(|_| PUSHER_SPOKEN)
 }
 
 const APP: &str = "pusher ";
