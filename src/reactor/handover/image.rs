@@ -351,8 +351,7 @@ impl Reactor<Stream> {
             if !self.connections.is_open(index, serial) {
                 continue;
             }
-            if Self::app_seat(&self.connections.slots[index]).is_some() {
-                self.ask_app_again(index);
+            if self.ask_app_again(index) {
                 continue;
             }
             let told = self.call_back(index, |handler, session| handler.on_taken_over(session));
@@ -370,7 +369,6 @@ impl Reactor<Stream> {
         let (is_blocked, is_queued) = (slot.flags.any(Flags::BLOCKED), slot.flags.any(Flags::QUEUED));
         let (is_known, kind) = (slot.flags.any(Flags::KNOWN), slot.kind);
         let has_users = slot.has_users();
-        let has_questions = slot.has_questions();
         let is_kernel_tls = slot.flags.any(Flags::KERNEL_TLS);
         slot.flags.set(Flags::QUEUED, false);
         let held = slot.backlog_bytes();
@@ -400,7 +398,7 @@ impl Reactor<Stream> {
                 if has_users {
                     self.connections.enter_user(index);
                 }
-                if self.has_host(kind) || has_questions {
+                if self.has_host(kind) || self.connections.slots[index].has_questions() {
                     self.taken_over.push((index, serial));
                 }
             }
