@@ -220,6 +220,7 @@ impl Reader {
         if self.link.is_none() {
             self.connect(shared)?;
         }
+        let asked_us = self.terms.outside.unix_us();
         let page = Page::read(&self.read()?, self.entries, self.terms.keys.partitions());
         self.entries = page.next;
         let terms = self.terms.clone();
@@ -245,6 +246,7 @@ impl Reader {
         }
         if !page.has_more {
             self.terms.counts.come_abreast(self.terms.outside.unix_us());
+            self.terms.counts.note_read(asked_us);
         }
         if !has_read {
             self.rest(shared)?;

@@ -29,6 +29,9 @@ pub trait Engine: Send + Sync {
     /// Why it is away, if it is.
     fn away(&self) -> Option<Arc<str>>;
 
+    /// All that was there at this time is read, in microseconds since 1970.
+    fn read_until_us(&self) -> u64;
+
     /// How it is, in numbers.
     fn gauges(&self) -> ClusterGauges;
 
