@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::daemon::redis::Redis;
-use crate::daemon::{Daemon, wait};
+use crate::daemon::{Daemon, WebSocket, wait};
 use crate::v1::Client;
 
 /// A node of the cluster.
@@ -260,6 +260,36 @@ fn a_node_that_stalls_for_longer_than_the_stream_is_long_tells_the_gap() {
     let missed = json!({"missed": {"channel": "quiet", "epoch": epoch.to_string(), "from": 1, "to": 1}});
     assert_eq!(quiet.next(), missed);
     assert!(metric(&second, "wspush_cluster_gaps_total") >= 1);
+}
+
+/// A client that another node has told more comes again, until this one has read that, or all that there is.
+#[test]
+fn a_client_that_is_ahead_of_a_node_comes_again() {
+    let redis = Redis::start(&[]);
+    let (first, second) = (node(&redis, &[]), node(&redis, &[]));
+    let epoch = first.push_to("/push?channel=news", "1")["epoch"].clone();
+    let target = format!("/ws?channel=news&since={epoch}.9");
+    let refused = WebSocket::ask(second.public, &target, &[]).err().expect("it has not read that");
+    assert_eq!((refused.status, refused.header("Retry-After")), (503, Some("1")));
+    assert_eq!(metric(&second, "wspush_handshakes_refused_total{reason=\"behind\"}"), 1);
+    let (mut client, _) = open(&second, "channel=other");
+    let command = json!({"id": 1, "subscribe": {"channel": "news", "since": format!("{epoch}.8")}});
+    assert_eq!(client.ask(&command)["error"]["code"], "try_again");
+    // There is nothing of the kind: when all is read they are told so.
+    wait("it is let in", || WebSocket::ask(second.public, &target, &[]).is_ok());
+    let mut subscribed = Value::Null;
+    wait("the subscription", || {
+        subscribed = client.ask(&command)["subscribed"].clone();
+        !subscribed.is_null()
+    });
+    assert_eq!((&subscribed["recovered"], &subscribed["offset"]), (&json!(false), &json!(1)), "{subscribed}");
+    assert_eq!(
+        client.next()["missed"],
+        json!({"channel": "news", "epoch": epoch.to_string(), "from": 1, "to": 1})
+    );
+    // One that is there goes on.
+    let (_client, at) = open(&second, &format!("channel=news&since={epoch}.1"));
+    assert_eq!(at["recovered"], true, "{at}");
 }
 
 #[test]

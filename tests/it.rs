@@ -22,6 +22,8 @@ mod order;
 mod paced;
 mod shares;
 mod simulated;
+#[cfg(feature = "cluster")]
+mod simulated_cluster;
 mod simulated_reactors;
 mod simulation;
 mod supply_chain;

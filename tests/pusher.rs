@@ -4,6 +4,8 @@
 mod authorizing;
 mod backends;
 mod channels;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod connecting;
 mod fallback;
 mod hostile;
@@ -81,6 +83,11 @@ impl Client {
 
     /// The same for a channel that the app's backend has signed, with this data.
     pub fn subscribe_signed(&mut self, channel: &str, data: Option<&str>) -> Value {
+        self.send_signed(channel, data);
+        self.next()
+    }
+
+    pub fn send_signed(&mut self, channel: &str, data: Option<&str>) {
         let signed = match data {
             None => format!("{}:{channel}", self.id),
             Some(data) => format!("{}:{channel}:{data}", self.id),
@@ -89,7 +96,7 @@ impl Client {
         if let Some(data) = data {
             asked["channel_data"] = data.into();
         }
-        self.ask(&json!({"event": "pusher:subscribe", "data": asked}))
+        self.send(&json!({"event": "pusher:subscribe", "data": asked}));
     }
 
     pub fn sign_in(&mut self, user_data: &str) -> Value {

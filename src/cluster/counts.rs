@@ -20,6 +20,8 @@ pub(super) struct Counts {
     seconds: Mutex<Histogram>,
     /// When there was nothing more to read, in milliseconds since 1970.
     abreast_ms: AtomicU64,
+    /// When that was asked for which had nothing more, in microseconds since 1970: what was there then is read.
+    read_until_us: AtomicU64,
     away: Mutex<Away>,
 }
 
@@ -82,6 +84,15 @@ impl Counts {
     /// The reader has read all there is.
     pub fn come_abreast(&self, unix_us: u64) {
         self.abreast_ms.store(unix_us / 1_000, Ordering::Relaxed);
+    }
+
+    /// All is read that was there at this time.
+    pub fn note_read(&self, asked_us: u64) {
+        self.read_until_us.store(asked_us, Ordering::Relaxed);
+    }
+
+    pub fn read_until_us(&self) -> u64 {
+        self.read_until_us.load(Ordering::Relaxed)
     }
 
     /// For how long it has not.

@@ -4,8 +4,8 @@ use redis::Value;
 
 use super::call::{self, Called};
 use super::reply;
-use crate::endpoint::ConnId;
 use crate::push::{Kind, Message, Pace, Publication, PushError, PushOptions};
+use crate::reactor::engine::Except;
 
 /// An entry as a node reads it.
 #[derive(Debug, PartialEq)]
@@ -54,10 +54,10 @@ pub(super) struct Published {
     pub epoch: u64,
     pub offset: u64,
     pub publication: Publication,
-    /// The node that has published it, its number there, and the client that does not get it.
+    /// The node that has published it, its number there, and the connection that does not get it.
     pub origin: String,
     pub ticket: u64,
-    pub sender: Option<ConnId>,
+    pub except: Option<Except>,
 }
 
 impl Entry {
@@ -91,12 +91,30 @@ impl Entry {
                     publication: publication(payload, find("f").and_then(reply::text).unwrap_or_default())?,
                     origin: sender.next()?.to_owned(),
                     ticket: sender.next()?.parse().ok()?,
-                    sender: sender.next().and_then(|conn| conn.parse().ok()),
+                    except: read_except(sender),
                 }))
             }
         };
         Some(Entry { id: reply::text(id)?.to_owned(), epoch, number: reply::number(find("n")?)?, what })
     }
+}
+
+/// The connection that does not get a publication, as it stands behind the node and the number.
+pub(super) fn except_text(except: Option<Except>) -> String {
+    match except {
+        None => String::new(),
+        Some(Except { conn, server: None }) => conn.to_string(),
+        Some(Except { conn, server: Some(server) }) => format!("{conn} {server}"),
+    }
+}
+
+fn read_except<'a>(mut parts: impl Iterator<Item = &'a str>) -> Option<Except> {
+    let conn = parts.next()?.parse().ok()?;
+    let server = match parts.next() {
+        None => None,
+        Some(server) => Some(server.parse().ok()?),
+    };
+    Some(Except { conn, server })
 }
 
 /// Everything of a publication beside its payload; nothing for one of text without options.
@@ -135,6 +153,7 @@ pub(super) fn publication(payload: &[u8], flags: &str) -> Option<Publication> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::endpoint::ConnId;
 
     fn bulk(text: &str) -> Value {
         Value::BulkString(text.as_bytes().to_vec())
@@ -143,6 +162,15 @@ mod tests {
     fn entry(fields: &[(&str, &str)]) -> Value {
         let fields = fields.iter().flat_map(|(name, value)| [bulk(name), bulk(value)]).collect();
         Value::Array(vec![bulk("5-1"), Value::Array(fields)])
+    }
+
+    #[test]
+    fn who_is_left_out_comes_back() {
+        let of = |except| read_except(except_text(except).split(' ').filter(|part| !part.is_empty()));
+        for except in [None, Some(ConnId(7).into()), Some(Except { conn: ConnId(7), server: Some(99) })] {
+            assert_eq!(of(except), except);
+        }
+        assert_eq!(read_except("7 x".split(' ')), None);
     }
 
     #[test]
@@ -181,7 +209,10 @@ mod tests {
             (id.as_str(), &*published.channel, published.epoch, published.offset),
             ("5-1", "news", 8, 12)
         );
-        assert_eq!((&*published.origin, published.ticket, published.sender), ("a:1:2", 9, Some(ConnId(77))));
+        assert_eq!(
+            (&*published.origin, published.ticket, published.except),
+            ("a:1:2", 9, Some(ConnId(77).into()))
+        );
         for left_out in 0..6 {
             let mut some = all.to_vec();
             some.remove(left_out);

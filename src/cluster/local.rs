@@ -1,5 +1,5 @@
-//! What this node places itself while Redis is away (`cluster_down = local`): for its own clients alone, in a life of
-//! each channel that is younger than all that was. What Redis has to judge (an idempotency key, `if_offset`, a
+//! Publications that this node places itself while Redis is away (`cluster_down = local`): for its own clients alone, in
+//! a life of each channel that is younger than all that was. What Redis has to judge (an idempotency key, `if_offset`, a
 //! revocation) is refused as otherwise.
 //!
 //! When Redis is back, another life of these channels begins at all nodes before anything is handed over again: the
@@ -87,7 +87,7 @@ impl Local {
 
     /// Gives publications their places here, all of them or none. None: Redis is there again.
     fn place(&self, terms: &Terms, shared: &Shared, asked: &Asked) -> Result<Option<Published>, PushError> {
-        let Wanted::Publish { publications, sender, .. } = &asked.what else { return Ok(None) };
+        let Wanted::Publish { publications, except, .. } = &asked.what else { return Ok(None) };
         let mut places = self.lock();
         if terms.counts.writer_away().is_none() {
             return Ok(None);
@@ -103,7 +103,9 @@ impl Local {
         let unix_us = terms.outside.unix_us();
         let (mut arriving, mut receipts) = (Vec::new(), Vec::new());
         let mut next: HashMap<&str, (u64, u64)> = HashMap::new();
-        for ((channel, publication), ticket) in publications.iter().zip(asked.ticket..) {
+        let except = except.iter().copied().chain(std::iter::repeat(None));
+        for (((channel, publication), except), ticket) in publications.iter().zip(except).zip(asked.ticket..)
+        {
             let (epoch, offset) = next.entry(channel).or_insert_with(|| match places.lives.get(channel) {
                 Some(life) => (life.epoch, life.next),
                 None => (unix_us.max(shared.position_of(channel).0 + 1), FIRST_OFFSET),
@@ -114,7 +116,8 @@ impl Local {
                 epoch: *epoch,
                 offset: *offset,
                 publication: publication.clone(),
-                own: Some((ticket, *sender)),
+                own: Some(ticket),
+                except,
             });
             *offset += 1;
         }

@@ -163,8 +163,7 @@ impl Membership {
         let node = self.id(terms);
         let keys = ["lease", &format!("of:{node}"), "who"];
         let mut command = nodes_command(&link.scripts.who, terms, &keys);
-        // That a channel has subscribers is counted, and nobody reads it.
-        let told = taken.iter().filter(|(member, _)| !member.user.is_empty());
+        let told = taken.iter().filter(|(member, _)| member.is_told());
         let told: Vec<_> =
             told.map(|(member, standing)| (&*member.channel, &*member.user, standing)).collect();
         let json = if told.is_empty() { String::new() } else { changes_json(told.into_iter()) };

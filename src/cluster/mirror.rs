@@ -1,7 +1,7 @@
 //! The members that the other nodes have, as this one has read it. Each change has a number, so that a reactor that
 //! asks for all of a channel knows which of those on their way to it are among them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -46,7 +46,8 @@ impl Mirror {
     pub fn members(&self, channel: &str) -> (u64, Vec<MemberAfar>) {
         let all = self.lock();
         let mut found: HashMap<&str, (u32, Option<&str>)> = HashMap::new();
-        for (user, (connections, info)) in all.nodes.values().filter_map(|node| node.get(channel)).flatten() {
+        let members = all.nodes.values().filter_map(|node| node.get(channel)).flatten();
+        for (user, (connections, info)) in members.filter(|(user, _)| !user.is_empty()) {
             let known = found.entry(user).or_default();
             known.0 += connections;
             known.1 = known.1.or(info.as_deref());
@@ -57,6 +58,35 @@ impl Mirror {
             connections,
         });
         (all.version, members.collect())
+    }
+
+    /// How many subscribers a channel has at other nodes: that is kept under no name.
+    pub fn subscribers(&self, channel: &str) -> u64 {
+        let all = self.lock();
+        let counts = all.nodes.values().filter_map(|node| node.get(channel)?.get(""));
+        counts.map(|(count, _)| u64::from(*count)).sum()
+    }
+
+    /// The channels with this beginning that have subscribers at other nodes.
+    pub fn occupied(&self, prefix: &str) -> Vec<Arc<str>> {
+        let all = self.lock();
+        let channels = all
+            .nodes
+            .values()
+            .flatten()
+            .filter(|(name, users)| name.starts_with(prefix) && users.contains_key(""));
+        let found: BTreeSet<&Arc<str>> = channels.map(|(name, _)| name).collect();
+        found.into_iter().cloned().collect()
+    }
+
+    /// Whether no other node that has subscribers of a channel comes before this run of one.
+    pub fn is_first(&self, channel: &str, origin: &str) -> bool {
+        let all = self.lock();
+        let others = all
+            .nodes
+            .iter()
+            .filter(|(_, members)| members.get(channel).is_some_and(|users| users.contains_key("")));
+        others.map(|(node, _)| member_id::run(node)).all(|other| other >= origin)
     }
 
     /// A member of a node stands so. False: the reactors have ended.
@@ -214,6 +244,27 @@ mod tests {
             assert_eq!(&read_standing(&standing_text(standing)), standing);
         }
         assert!(read_changes("{}").is_empty() && read_changes("[[1]]").is_empty());
+    }
+
+    #[test]
+    fn subscribers_are_counted_beside_members() {
+        let shared = Shared::new(&Config::default(), 1, Box::new(|| {}));
+        let (mirror, mut pause) = (Mirror::default(), || false);
+        let change = |channel: &str, count| -> Change {
+            (channel.into(), "".into(), (count > 0).then_some((count, None)))
+        };
+        for (node, channel, count) in [("b:1:1#1", "pusher/3/a", 2), ("c:1:1#1", "pusher/3/a", 5)] {
+            assert!(mirror.set(&shared, node, change(channel, count), &mut pause));
+        }
+        assert!(mirror.set(&shared, "c:1:1#1", change("pusher/4/a", 1), &mut pause));
+        assert_eq!((mirror.subscribers("pusher/3/a"), mirror.subscribers("pusher/3/b")), (7, 0));
+        assert!(mirror.members("pusher/3/a").1.is_empty(), "nobody in particular");
+        assert_eq!(mirror.occupied("pusher/3/"), [Arc::<str>::from("pusher/3/a")]);
+        assert_eq!(mirror.occupied("pusher/").len(), 2);
+        let first = |origin| mirror.is_first("pusher/3/a", origin);
+        assert_eq!(["a:1:1", "b:1:1", "c:1:1"].map(first), [true, true, false]);
+        assert!(mirror.set(&shared, "b:1:1#1", change("pusher/3/a", 0), &mut pause));
+        assert_eq!((mirror.subscribers("pusher/3/a"), mirror.is_first("pusher/3/a", "c:1:1")), (5, true));
     }
 
     #[test]

@@ -220,6 +220,7 @@ impl Reader {
         if self.link.is_none() {
             self.connect(shared)?;
         }
+        let asked_us = self.terms.outside.unix_us();
         let page = Page::read(&self.read()?, self.entries, self.terms.keys.partitions());
         self.entries = page.next;
         let terms = self.terms.clone();
@@ -245,6 +246,7 @@ impl Reader {
         }
         if !page.has_more {
             self.terms.counts.come_abreast(self.terms.outside.unix_us());
+            self.terms.counts.note_read(asked_us);
         }
         if !has_read {
             self.rest(shared)?;
@@ -370,8 +372,10 @@ impl Reader {
     }
 
     fn deliver(&self, shared: &Shared, published: Published, pause: Pause<'_>) -> Result<(), Stop> {
-        let Published { channel, epoch, offset, publication, origin, ticket, sender } = published;
-        let own = (origin == self.terms.origin).then_some((ticket, sender));
+        let Published { channel, epoch, offset, publication, origin, ticket, except } = published;
+        let own = (origin == self.terms.origin).then_some(ticket);
+        // A number alone is that of a connection of the node that has published.
+        let except = except.filter(|except| own.is_some() || except.server.is_some());
         let mut publication = publication;
         loop {
             let copy = publication.clone();
@@ -381,6 +385,7 @@ impl Reader {
                 offset,
                 publication: std::mem::replace(&mut publication, copy),
                 own,
+                except,
             };
             match shared.deliver(arriving, self.terms.outside.unix_us()) {
                 Err(PushError::InboxFull) if pause() => {}

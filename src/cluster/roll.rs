@@ -5,6 +5,8 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::config::is_of_app;
+
 /// Between channel and user, which neither of them has.
 const BETWEEN: char = '\0';
 
@@ -23,6 +25,12 @@ impl Member {
     /// Its name in Redis.
     pub fn field(&self) -> String {
         format!("{}{BETWEEN}{}", self.channel, self.user)
+    }
+
+    /// Whether the other nodes are to know of it: of users, and of how many are subscribed to channels of apps. That
+    /// other channels have subscribers is counted in Redis, and nobody reads it.
+    pub fn is_told(&self) -> bool {
+        !self.user.is_empty() || is_of_app(&self.channel)
     }
 
     /// The member of that name.
@@ -82,6 +90,17 @@ impl Roll {
             own.until = Some(until);
             all.lost.insert((until, member));
         } else {
+            all.queue(member);
+        }
+    }
+
+    /// A channel of an app has another count of subscribers.
+    pub fn count(&self, channel: &str, count: &dyn Fn() -> u32) {
+        let (mut all, member) = (self.lock(), Member::new(channel, ""));
+        let count = count();
+        let known = all.members.get(&member).map_or(0, |own| own.connections);
+        if count != known {
+            all.members.entry(member.clone()).or_default().connections = count;
             all.queue(member);
         }
     }
@@ -183,6 +202,20 @@ mod tests {
         assert_eq!(shown(roll.take(now, 9)), both[..1]);
         roll.leave("c", "nobody", (now, GRACE));
         assert!(roll.take(now, 9).is_empty());
+    }
+
+    #[test]
+    fn counts_are_told_as_they_are_in_the_end() {
+        let (roll, now) = (Roll::default(), Instant::now());
+        roll.count("c", &|| 0);
+        assert!(!roll.has_changed(), "nobody was there");
+        (1..=9).for_each(|n| roll.count("c", &|| n));
+        assert_eq!(shown(roll.take(now, 9)), [("c/".to_owned(), Some(9))]);
+        roll.count("c", &|| 9);
+        assert!(!roll.has_changed());
+        roll.count("c", &|| 0);
+        assert_eq!(shown(roll.take(now, 9)), [("c/".to_owned(), None)]);
+        assert!(roll.lock().members.is_empty());
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub use layers::Layers;
 pub use memory_max::MemoryMax;
 pub use pusher::{Apps, PusherApp, PusherEvent};
 #[doc(hidden)]
-pub use pusher::{PUSHER_SPOKEN, app_channel};
+pub use pusher::{PUSHER_SPOKEN, app_channel, app_itself, id_of_app_itself, is_of_app};
 pub use reactors::Reactors;
 #[cfg(any(feature = "auth", feature = "tls"))]
 #[doc(hidden)]

@@ -5,7 +5,7 @@ mod names;
 
 pub use event::PusherEvent;
 #[doc(hidden)]
-pub use names::app_channel;
+pub use names::{app_channel, app_itself, id_of_app_itself, is_of_app};
 
 use std::fmt;
 use std::str::FromStr;
@@ -319,9 +319,6 @@ impl Config {
         if !self.pusher_app.is_empty() && !cfg!(feature = "pusher") {
             return refuse("this build speaks no Pusher protocol (cargo feature pusher)".to_owned());
         }
-        if !self.pusher_app.is_empty() && self.cluster.is_some() {
-            return refuse("apps are served by one node; leave out cluster, or the apps".to_owned());
-        }
         for (n, app) in self.pusher_app.iter().enumerate() {
             if app.webhook_url.is_some() && !cfg!(feature = "backend") {
                 let text = "webhook_url is set, and this build tells nobody anything (cargo feature backend)";
@@ -436,16 +433,6 @@ mod tests {
         assert_eq!(config.pusher_path("/socket/app/a", "/app/"), None);
         assert_eq!(config.validate().unwrap_err().key, "pusher_path");
         assert!(refused(|config| config.pusher_http_public = true).contains("there is no pusher_app"));
-    }
-
-    #[cfg(feature = "pusher")]
-    #[test]
-    fn several_nodes_are_refused() {
-        let pusher_app = vec![app("3 key=a secret=b")];
-        let config = Config { pusher_app, reactors: "2".parse().unwrap(), ..Config::default() };
-        assert_eq!(config.validate(), Ok(()), "several reactors are not");
-        let config = Config { cluster: Some("redis://h".to_owned()), ..config };
-        assert!(config.validate().unwrap_err().to_string().contains("served by one node"));
     }
 
     #[cfg(not(feature = "pusher"))]

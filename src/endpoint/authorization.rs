@@ -84,6 +84,13 @@ impl<'a> Authorization<'a> {
 }
 
 /// The answer to an [`Authorization`].
+///
+/// ```
+/// use wspush::Authorized;
+///
+/// let ann = Authorized::as_user(r#"{"user_id":"7","user_info":{"name":"Ann"}}"#);
+/// assert_ne!(ann, Authorized::yes(), "who she is the host says");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Authorized {
     /// The signature decides, as without a host.

@@ -101,6 +101,7 @@ label! {
         ConnectRate = "connect_rate": "connects_per_second_max have come from there within a second (429).",
         Overload = "overload": "No memory for it (assembly_bytes_max) or its answer (backlog_bytes_max) (503).",
         Channels = "channels": "No more channels may be made for it (channels_max) (503).",
+        Behind = "behind": "Its position is one that this node of a cluster has not read yet (503).",
         Timeout = "timeout": "No complete request head within handshake_ms.",
         Proxy = "proxy": "No right header of the PROXY protocol, or from nobody in trusted_proxies (closed).",
         TlsHandshake = "tls_handshake": "No TLS, or none that both sides speak.",

@@ -25,6 +25,7 @@ use super::places::handler_of;
 use super::reactor::Reactor;
 use super::slot::{Awaited, Flags, Undecided};
 use super::socket::Socket;
+use super::subscriptions::AHEAD;
 use super::work::NAME;
 
 const GOING_AWAY: Refusal = Refusal::fixed(503, "the server is going away");
@@ -342,7 +343,26 @@ impl<S: Socket> Reactor<S> {
         }
         // In their order they are joined without moving those that were joined before.
         channels.sort_unstable_by_key(|(id, _)| id.0);
+        if self.shared.engine().is_some() {
+            self.check_positions(&channels)?;
+        }
         Ok(channels)
+    }
+
+    /// Whether this node of a cluster has read as far as the client.
+    #[cold]
+    fn check_positions(&mut self, channels: &[(ChannelId, Since)]) -> Result<(), Refused> {
+        let mut is_ahead = false;
+        for &(id, since) in channels {
+            is_ahead |= self.is_ahead(id, since);
+        }
+        if !is_ahead {
+            return Ok(());
+        }
+        channels.iter().for_each(|&(id, _)| self.abandon_opened(id));
+        self.connections.give_back_open();
+        let refusal = Refusal::fixed(503, AHEAD).with_headers(&[("Retry-After", "1")]);
+        Err((refusal, RefuseReason::Behind))
     }
 
     /// Counts and logs a client that was refused.

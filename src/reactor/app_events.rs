@@ -140,7 +140,11 @@ impl<S: Socket> Reactor<S> {
             return;
         }
         self.work.charge(WorkKind::Names, NAME);
-        let event = happening.told(&name);
+        let mut event = happening.told(&name);
+        if self.shared.engine().is_some() && matches!(event.turn, Turn::Leaves(_) | Turn::Returns(_)) {
+            // Who leaves may be back at another node, which tells of it. So nobody waits for a return.
+            event.turn = Turn::Now;
+        }
         if self.shared.is_first() {
             self.tell_backend_of_app(id, event);
         } else {

@@ -13,12 +13,13 @@ use crate::protocol::pusher::SocketId;
 use crate::protocol::response::Refusal;
 use crate::push::{HistoryAsked, HistoryOrder, PushError, Since};
 
+use super::engine::Except;
 use super::http::{Asked, Progress, Whole};
 use super::reactor::Reactor;
 use super::shared::{Batch, Item};
 use super::slot::{Flags, Phase};
 use super::socket::Socket;
-use super::work::HEAD;
+use super::work::{HEAD, NAME};
 
 /// Publications among which the last event of a cache channel is looked for: those behind it are clients' own.
 const CACHED_WITHIN: usize = 100;
@@ -103,19 +104,32 @@ impl<S: Socket> Reactor<S> {
         channel.starts_with(&list.prefix) && list.add(channel, self.counts_of(channel, here))
     }
 
-    /// The connection with this `socket_id`, wherever it is.
-    fn connection_of(&self, socket_id: &str) -> Option<ConnId> {
-        let asked = SocketId::parse(socket_id)?;
-        let conn = ConnId(asked.conn);
-        // One of another process is nobody's here, whatever its number.
-        (self.socket_id(conn) == asked).then_some(conn)
-    }
-
     fn counts_of(&self, channel: &str, here: u32) -> Counts {
         let is_presence = app_channel(channel).is_some_and(|(_, name)| apps::is_presence(&name));
-        let members = || self.channels.find(channel).map_or(0, |id| self.attendances.members(id) as u64);
-        Counts { subscriptions: self.subscribers(channel, here).into(), users: is_presence.then(members) }
+        let members = || match self.channels.find(channel) {
+            Some(id) => self.members_in(id) as u64,
+            None => self.presence_afar(channel).map_or(0, |presence| presence.count),
+        };
+        Counts { subscriptions: self.subscribers_of_all(channel, here), users: is_presence.then(members) }
     }
+
+    /// Adds the channels that have subscribers at other nodes alone.
+    pub(super) fn add_app_channels_afar(&mut self, list: &mut AppChannels) {
+        let occupied = self.shared.engine().map(|engine| engine.occupied(&list.prefix)).unwrap_or_default();
+        self.work.charge(WorkKind::Listing, occupied.len() as u64 * NAME);
+        for channel in occupied {
+            let here = self.channels.find(&channel).map_or(0, |id| self.channels.get(id).subscribers);
+            if self.subscribers(&channel, here) == 0 && list.add(&channel, self.counts_of(&channel, here)) {
+                return;
+            }
+        }
+    }
+}
+
+/// The connection with this `socket_id`, wherever it is.
+fn connection_of(socket_id: &str) -> Option<Except> {
+    let SocketId { epoch, conn } = SocketId::parse(socket_id)?;
+    Some(Except { conn: ConnId(conn), server: Some(epoch) })
 }
 
 impl<S: Socket> Backends for Reactor<S> {
@@ -125,12 +139,7 @@ impl<S: Socket> Backends for Reactor<S> {
         let items = items
             .map(|(event, name)| Item::Publish(std::slice::from_ref(name), event.publication.clone()))
             .collect();
-        let except: Vec<Option<ConnId>> =
-            events.iter().map(|event| self.connection_of(event.except.as_deref()?)).collect();
-        if self.shared.engine().is_some() && except.windows(2).any(|two| two[0] != two[1]) {
-            let why = "in a cluster the events of a batch leave out the same socket_id; send several batches";
-            return Err(PushError::BadTerms(why));
-        }
+        let except = events.iter().map(|event| connection_of(event.except.as_deref()?)).collect();
         self.take_batch(Batch { items, key: None, if_offset: None, except })
     }
 
@@ -140,7 +149,10 @@ impl<S: Socket> Backends for Reactor<S> {
     }
 
     fn users_in(&self, _app: &PusherApp, channel: &str) -> Vec<String> {
-        let presence = self.channels.find(channel).and_then(|id| self.presence_in(id));
+        let presence = match self.channels.find(channel) {
+            Some(id) if self.attendances.channels.contains_key(&id) => self.presence_in(id),
+            _ => self.presence_afar(channel),
+        };
         let members = presence.and_then(|presence| presence.members).unwrap_or_default();
         members.into_iter().map(|member| member.user).collect()
     }
@@ -170,6 +182,7 @@ impl<S: Socket> Backends for Reactor<S> {
     }
 
     fn connections_of(&self, app: &PusherApp) -> u64 {
-        self.apps.by_key(&app.key).map_or(0, |(number, _)| self.apps.open(number))
+        let here = self.apps.by_key(&app.key).map_or(0, |(number, _)| self.apps.open(number));
+        here + self.app_connections_afar(&app.id)
     }
 }

@@ -206,6 +206,7 @@ impl<S: Socket> Reactor<S> {
         let Some(user) = slot.leave_as(id).or_else(|| slot.member(id).map(Into::into)) else { return };
         if self.shared.has_others() {
             let (channel, user) = (self.channels.get(id).name.clone(), user.clone());
+            self.shared.rosters.leave(&channel, &user);
             self.shared.tell_others(self.shared.seat(), &PeerNews::Left { channel, user, departure });
         }
         self.leave_cluster(id, &user, departure);
@@ -253,6 +254,9 @@ impl<S: Socket> Reactor<S> {
         match change {
             Change::Leave => {
                 let name = self.channels.get(id).name.clone();
+                if self.shared.has_others() {
+                    self.shared.rosters.forget(&name, user);
+                }
                 self.happened(&name, Happening::MemberRemoved { user });
                 self.tell_change(id, user);
             }

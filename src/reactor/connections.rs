@@ -46,8 +46,8 @@ impl Census {
     pub(super) fn enter_open<S>(&mut self, slot: &Slot<S>) {
         self.open_by_kind[slot.kind.index()] += 1;
         self.deflating += usize::from(slot.flags.window_bits() > 0);
-        if slot.form.is_streamed() {
-            self.streaming[slot.transport.label() as usize] += 1;
+        if let Some(transport) = streamed(slot) {
+            self.streaming[transport as usize] += 1;
         }
     }
 
@@ -55,8 +55,8 @@ impl Census {
     pub(super) fn leave_open<S>(&mut self, slot: &Slot<S>) {
         self.open_by_kind[slot.kind.index()] -= 1;
         self.deflating -= usize::from(slot.flags.window_bits() > 0);
-        if slot.form.is_streamed() {
-            self.streaming[slot.transport.label() as usize] -= 1;
+        if let Some(transport) = streamed(slot) {
+            self.streaming[transport as usize] -= 1;
         }
     }
 
@@ -75,6 +75,15 @@ impl Census {
     /// Open connections.
     pub(super) fn open(&self) -> usize {
         self.open_by_kind.iter().sum()
+    }
+}
+
+/// The transport of an open connection that is no WebSocket. An app's client may have its frames as lines.
+fn streamed<S>(slot: &Slot<S>) -> Option<ConnectionTransport> {
+    match slot.lines() {
+        Some(_) if slot.is_polled() => Some(ConnectionTransport::Poll),
+        Some(_) => Some(ConnectionTransport::Stream),
+        None => slot.form.is_streamed().then(|| slot.transport.label()),
     }
 }
 

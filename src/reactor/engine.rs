@@ -29,6 +29,9 @@ pub trait Engine: Send + Sync {
     /// Why it is away, if it is.
     fn away(&self) -> Option<Arc<str>>;
 
+    /// All that was there at this time is read, in microseconds since 1970.
+    fn read_until_us(&self) -> u64;
+
     /// How it is, in numbers.
     fn gauges(&self) -> ClusterGauges;
 
@@ -43,6 +46,34 @@ pub trait Engine: Send + Sync {
 
     /// The members of a channel at the other nodes, as of the change with this number.
     fn members(&self, channel: &str) -> (u64, Vec<MemberAfar>);
+
+    /// A channel of an app has another count of subscribers here, or an app another one of connections: the other nodes
+    /// are to know it. The count is asked for when its turn comes, so that the newest is the last.
+    fn counted(&self, channel: &str, count: &dyn Fn() -> u32);
+
+    /// How many it has at the other nodes.
+    fn subscribers(&self, channel: &str) -> u64;
+
+    /// The channels of apps with this beginning that have subscribers at other nodes.
+    fn occupied(&self, prefix: &str) -> Vec<Arc<str>>;
+
+    /// Whether this node, which has subscribers of a channel, is the one of all that tells how many there are.
+    fn speaks_for(&self, channel: &str) -> bool;
+}
+
+/// A connection that does not get a publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Except {
+    /// Its id at its server.
+    pub conn: ConnId,
+    /// Its server, by when that has begun (microseconds since 1970); None: the one that publishes.
+    pub server: Option<u64>,
+}
+
+impl From<ConnId> for Except {
+    fn from(conn: ConnId) -> Except {
+        Except { conn, server: None }
+    }
 }
 
 /// A member of a channel at other nodes.
@@ -116,8 +147,8 @@ pub enum Wanted {
         key: Option<(Box<str>, u64)>,
         /// The newest offset that all of the channels must have.
         if_offset: Option<u64>,
-        /// The client that is not to get them itself.
-        sender: Option<ConnId>,
+        /// The connections that do not get those in the same places.
+        except: Vec<Option<Except>>,
     },
     /// Another life of a channel.
     Forget(Arc<str>),
@@ -293,8 +324,10 @@ pub struct Arriving<'a> {
     pub offset: u64,
     /// The publication.
     pub publication: Publication,
-    /// If it is of this node: its number, and the client that does not get it.
-    pub own: Option<(u64, Option<ConnId>)>,
+    /// If it is of this node: its number.
+    pub own: Option<u64>,
+    /// The connection that does not get it, which may be one of this node.
+    pub except: Option<Except>,
 }
 
 /// The outcome of something that the engine was asked, for a reactor.

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::config::{app_channel, id_of_app_itself};
 use crate::metrics::ChannelEvent;
 
 use super::engine::HappenedAfar;
@@ -65,6 +66,8 @@ impl<S: Socket> Reactor<S> {
     fn is_told_by_cluster(&self, channel: &str, happening: Happening<'_>) -> bool {
         let Some(engine) = self.shared.engine() else { return false };
         match happening {
+            // The nodes tell each other how many there are anyway.
+            Happening::Occupied | Happening::Vacated if app_channel(channel).is_some() => {}
             Happening::Occupied if self.has_hearers() => engine.entered(channel, "", None),
             Happening::Vacated if self.has_hearers() => engine.left(channel, "", Duration::ZERO),
             // Redis need not know of what nobody hears of.
@@ -86,6 +89,9 @@ impl<S: Socket> Reactor<S> {
     /// This node is the one that tells.
     pub(super) fn happened_afar(&mut self, happened: &HappenedAfar) {
         let HappenedAfar { channel, user, info, has_come } = happened;
+        if id_of_app_itself(channel).is_some() {
+            return;
+        }
         let happening = match (user.as_deref(), has_come) {
             (None, true) => Happening::Occupied,
             (None, false) => Happening::Vacated,

@@ -152,7 +152,8 @@ impl<S: Socket> Reactor<S> {
                         self.answer_waiting(waiting, &self.of_this_node(admin::page(&page)));
                     }
                     #[cfg(feature = "pusher")]
-                    (Asker::Connection(waiting), Made::AppChannels(list)) => {
+                    (Asker::Connection(waiting), Made::AppChannels(mut list)) => {
+                        self.add_app_channels_afar(&mut list);
                         self.answer_waiting(waiting, &list.response());
                     }
                     (Asker::Host(answer), Made::Channels(_, page)) => self.tell(answer, Ok(page)),

@@ -14,6 +14,7 @@ pub mod addresses;
 mod administration;
 mod admission;
 mod afar;
+mod ahead;
 mod alike;
 mod anteroom;
 mod apart;

@@ -16,7 +16,7 @@ use crate::push::presence::Departure;
 #[cfg(feature = "pusher")]
 use super::backend::AppEvent;
 use super::directory::Forgotten;
-use super::engine::{AdminCall, Answered, Attended, EngineNews, HappenedAfar, Placed, ReturnTo};
+use super::engine::{AdminCall, Answered, Attended, EngineNews, Except, HappenedAfar, Placed, ReturnTo};
 use super::happenings::Happening;
 use super::listing::Listing;
 use super::pusher::sessions::Poller;
@@ -47,12 +47,12 @@ pub enum PeerNews {
         /// With which offset.
         next: u64,
     },
-    /// To a client's reactor: the publication with this receipt is its own.
+    /// To a client's reactor: it does not get the publication with this receipt.
     Sender {
         /// The receipt.
         receipt: u64,
-        /// The client.
-        conn: ConnId,
+        /// The client, if it is one of this server.
+        except: Except,
     },
     /// To the one that has asked an engine: what has come of it.
     Placed(Box<Placed>),
@@ -238,7 +238,12 @@ impl<S: Socket> Reactor<S> {
                     return Err(Command::Peer(Box::new(PeerNews::Broken { channel, epoch, next })));
                 }
             }
-            PeerNews::Sender { receipt, conn } => self.inbox.senders.push(receipt, conn),
+            PeerNews::Sender { receipt, except: Except { conn, server } } => {
+                // One of another process is nobody's here, whatever its number.
+                if server.is_none_or(|server| server == self.started.unix_us) {
+                    self.inbox.senders.push(receipt, conn);
+                }
+            }
             PeerNews::Placed(placed) => self.placed(*placed),
             PeerNews::Answered(answered) => self.answered_afar(*answered),
             PeerNews::Revoked(users) => self.revoked_afar(&users),
@@ -298,5 +303,11 @@ impl<S: Socket> Reactor<S> {
     /// How many subscribers a channel has, at all reactors.
     pub(super) fn subscribers(&self, channel: &str, here: u32) -> u32 {
         if self.shared.has_others() { self.shared.subscribers(channel) } else { here }
+    }
+
+    /// The same of a channel of an app, at all nodes.
+    pub(super) fn subscribers_of_all(&self, channel: &str, here: u32) -> u64 {
+        let afar = self.shared.engine().map_or(0, |engine| engine.subscribers(channel));
+        u64::from(self.subscribers(channel, here)) + afar
     }
 }

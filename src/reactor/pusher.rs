@@ -7,6 +7,7 @@ pub(super) mod fallback;
 mod heartbeat;
 pub(super) mod opening;
 mod presence;
+pub(super) mod rosters;
 pub(super) mod sessions;
 mod subscribing;
 mod timers;
@@ -80,6 +81,7 @@ impl<S: Socket> Reactor<S> {
         let slot = &self.connections.slots[index];
         if let Some(number) = Self::app_seat(slot).filter(|_| slot.phase == Phase::Open) {
             self.apps.leave(number);
+            self.tell_app_connections(number);
             self.leave_session(index);
             self.forget_questions(index);
             self.unwatch(index, &self.apps.at(number), departure);

@@ -128,6 +128,8 @@ pub struct Reactor<S: Socket> {
     pub(super) work: Work,
     pub(super) rates: RateWindow,
     pub(super) listings: VecDeque<super::listing::Listing>,
+    /// Positions of clients that this node of a cluster has not read yet.
+    pub(super) ahead: super::ahead::Ahead,
     /// Lists that other reactors are at.
     pub(super) lists_away: usize,
     /// Connections (slot and serial number) whose outbox is empty, and whose host wants to know.
@@ -272,6 +274,7 @@ impl<S: Socket> Reactor<S> {
             work: Work::default(),
             rates: RateWindow::new(now.mono_ms()),
             listings: VecDeque::new(),
+            ahead: super::ahead::Ahead::default(),
             lists_away: 0,
             drained: VecDeque::new(),
             exit: Exit::default(),

@@ -26,6 +26,7 @@ use crate::push::{Delivery, PushError};
 use super::directory::{Directory, Opened};
 use super::engine::Engine;
 use super::pusher::apps::AppCounts;
+use super::pusher::rosters::Rosters;
 use super::pusher::sessions::AppSessions;
 use super::sync::{AtomicBool, Mutex, MutexGuard};
 use super::sys::cpus::Cpus;
@@ -75,6 +76,8 @@ pub struct Shared {
     pub online: OnceLock<Arc<[AtomicU64]>>,
     /// The same of each app.
     pub app_counts: AppCounts,
+    /// The users in their presence channels, where there are several reactors.
+    pub rosters: Rosters,
     /// Their clients over plain HTTP.
     pub app_sessions: AppSessions,
     /// Connections of all reactors, where there are several.
@@ -115,6 +118,7 @@ impl Shared {
             seats: wakes.into_iter().map(Seat::new).collect(),
             online: OnceLock::new(),
             app_counts: AppCounts::default(),
+            rosters: Rosters::default(),
             app_sessions: AppSessions::default(),
             totals: Arc::default(),
             is_abandoned: AtomicBool::new(false),

@@ -18,6 +18,9 @@ use super::slot::{Flags, Slot};
 use super::socket::Socket;
 use super::work::{BYTES, NAME, RECEIPT};
 
+/// To a client that comes with a position which this node of a cluster has not read yet.
+pub(super) const AHEAD: &str = "this server has not read yet what the client has; try again";
+
 /// A line of positions that is longer is ended.
 const POSITIONS_LINE_BYTES: usize = 2_000;
 
@@ -30,6 +33,8 @@ pub(super) enum NotSubscribed {
     TooMany,
     /// There is no such channel, and none can be made.
     NoChannel(NoChannel),
+    /// It begins behind something that this node of a cluster has not read yet.
+    Ahead,
 }
 
 impl fmt::Display for NotSubscribed {
@@ -38,6 +43,7 @@ impl fmt::Display for NotSubscribed {
             NotSubscribed::NoSuchConnection => f.write_str("no such connection"),
             NotSubscribed::TooMany => f.write_str("channels_per_connection_max"),
             NotSubscribed::NoChannel(problem) => problem.fmt(f),
+            NotSubscribed::Ahead => f.write_str(AHEAD),
         }
     }
 }
@@ -164,13 +170,21 @@ impl<S: Socket> Reactor<S> {
         if !self.speaks_of(index, channel) {
             return Err(NotSubscribed::NoChannel(NoChannel::BadName));
         }
+        let is_client = terms.by == Wish::Clients;
         if channel == DEFAULT_NAME {
+            if is_client && self.is_ahead(DEFAULT, since) {
+                return Err(NotSubscribed::Ahead);
+            }
             return Ok((index, DEFAULT, self.join(index, DEFAULT, since)));
         }
         if self.has_channels(index, terms.channels_max) {
             return Err(NotSubscribed::TooMany);
         }
         let id = self.open_channel(index, channel, terms.by).map_err(NotSubscribed::NoChannel)?;
+        if is_client && self.is_ahead(id, since) {
+            self.abandon_channel(id);
+            return Err(NotSubscribed::Ahead);
+        }
         Ok((index, id, self.join_opened(index, id, since)))
     }
 

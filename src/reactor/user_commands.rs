@@ -352,6 +352,6 @@ fn refusal_of(problem: &NotSubscribed, channels_max: usize) -> Refusal {
             );
             Refusal::new(409, text)
         }
-        NotSubscribed::NoChannel(problem) => Refusal::new(503, problem.to_string()),
+        NotSubscribed::NoChannel(_) | NotSubscribed::Ahead => Refusal::new(503, problem.to_string()),
     }
 }

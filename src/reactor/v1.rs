@@ -382,9 +382,9 @@ fn not_subscribed(problem: &NotSubscribed, max: usize) -> Denial {
         NotSubscribed::NoChannel(NoChannel::BadName) => {
             Denial::new(ErrorCode::BadRequest, problem.to_string())
         }
-        NotSubscribed::NoChannel(NoChannel::NotYet) | NotSubscribed::NoSuchConnection => {
-            Denial::new(ErrorCode::TryAgain, problem.to_string())
-        }
+        NotSubscribed::NoChannel(NoChannel::NotYet)
+        | NotSubscribed::NoSuchConnection
+        | NotSubscribed::Ahead => Denial::new(ErrorCode::TryAgain, problem.to_string()),
         NotSubscribed::NoChannel(_) => Denial::new(ErrorCode::Limit, problem.to_string()),
     }
 }

@@ -1,12 +1,13 @@
-"""Servers' libraries for Pusher Channels against the HTTP API: npm pusher and PyPI pusher, unchanged.
+"""Servers' libraries for Pusher Channels against the HTTP API: npm pusher, PyPI pusher and the crate pusher, unchanged.
 
-    pusher_http.py WSPUSHD
+    pusher_http.py WSPUSHD PROGRAM      the program is made of the crate (pusher_rust)
 """
 import asyncio
 import http.server
 import importlib.metadata
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import threading
@@ -77,9 +78,10 @@ async def checks_of(command, count, given=b""):
     """Runs a program whose lines are checks, so many with the last one, and counts them."""
     run = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     said = [json.loads(line) for line in (await run.communicate(given))[0].splitlines()]
-    check("npm pusher says all it has to", (run.returncode, len(said)), (0, count))
-    for line in said[:-1]:
-        check(line["what"], line["got"], line["wanted"])
+    check(f"{command[0]} says all it has to", (run.returncode, len(said)), (0, count))
+    for line in said:
+        if "what" in line:
+            check(line["what"], line["got"], line["wanted"])
     return said
 
 
@@ -97,6 +99,29 @@ async def webhooks():
     checked = client.validate_webhook(*shown, told["rawBody"])
     check("validate_webhook", [event["name"] for event in checked["events"]][:1], ["channel_occupied"])
     check("of another body", client.validate_webhook(*shown, told["rawBody"] + " "), None)
+    await checks_of([sys.argv[2], "webhook", *shown, told["rawBody"]], 2)
+
+
+async def rust(daemon):
+    """The crate pusher does the same, and what it signs is taken from clients."""
+    subscriber = await Subscriber.open(daemon, "rust-a")
+    others = await Subscriber.open(daemon, "rust-many-9")
+    await checks_of([sys.argv[2], daemon.admin], 8)
+    data = {"some": "data", "é": ["\"", "\u2028"]}
+    check("the event of the crate", await subscriber.next(), ("rust-a", "greet", data))
+    check("the next one", await subscriber.next(), ("rust-a", "but", "text"))
+    check("the last of several channels", await others.next(), ("rust-many-9", "greet", data))
+    async with connect(f"{daemon.url}/app/278d425bdf160c739803?protocol=7", proxy=None) as client:
+        async def heard():
+            return json.loads(await asyncio.wait_for(client.recv(), PATIENCE_S))
+        socket_id = json.loads((await heard())["data"])["socket_id"]
+        run = await asyncio.create_subprocess_exec(sys.argv[2], "sign", socket_id, stdout=subprocess.PIPE)
+        signed = zip(["private-rust", "presence-rust"], json.loads((await run.communicate())[0]))
+        for channel, auth in signed:
+            await client.send(json.dumps({"event": "pusher:subscribe", "data": {"channel": channel, **json.loads(auth)}}))
+            said = await heard()
+            check(channel, (said["event"], said["channel"]), ("pusher_internal:subscription_succeeded", channel))
+        check("the member", json.loads(said["data"])["presence"]["hash"], {"ann": {"name": "Ann"}})
 
 
 async def node(daemon):
@@ -148,6 +173,12 @@ async def python(daemon):
     check("another secret", (said.startswith("PusherBadAuth"), "auth_signature" in said), (True, True))
 
 
+def crate():
+    """The version of the crate."""
+    lock = (HERE / "pusher_rust" / "Cargo.lock").read_text()
+    return re.search(r'name = "pusher"\nversion = "(.+)"', lock).group(1)
+
+
 async def main():
     backend = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend)
     threading.Thread(target=backend.serve_forever, daemon=True).start()
@@ -156,10 +187,12 @@ async def main():
     try:
         version = await node(daemon)
         await python(daemon)
+        await rust(daemon)
         await webhooks()
     finally:
         daemon.end()
-    print(f"npm pusher {version}, PyPI pusher {importlib.metadata.version('pusher')}")
+    print(f"npm pusher {version}, PyPI pusher {importlib.metadata.version('pusher')}, "
+          f"crate pusher {crate()}")
     print(f"{RESULTS.count(True)} passed, {RESULTS.count(False)} failed")
 
 

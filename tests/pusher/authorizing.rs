@@ -42,7 +42,7 @@ impl Handler for Gate {
                 self.later.send((asked.conn(), asked.number())).unwrap();
                 Authorized::Pending
             }
-            // What a callback asks for happens behind it.
+            // Calls of a callback are carried out behind it.
             "soon" => {
                 self.handle.authorize(asked.conn(), asked.number(), Authorized::no("soon")).unwrap();
                 Authorized::Pending

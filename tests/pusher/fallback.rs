@@ -117,6 +117,8 @@ fn a_stream_has_what_a_websocket_has() {
         assert_eq!(lines.message()["event"], "pusher:pong");
         assert_eq!((client.say_text("[]"), client.say_text("{}"), client.say_text("[1]")), (204, 400, 400));
         assert_eq!(client.say_text(&json!(vec![""; 65]).to_string()), 400, "a request has 64 messages");
+        let open = json!({ "ws": 1, "sse": 0, "stream": 1, "poll": 0 });
+        assert_eq!(daemon.stats()["transports"], open, "each is counted as what it is");
         let wrong =
             json!({ "event": "pusher:signin", "data": { "auth": "a:b", "user_data": "{\"id\":\"7\"}" } });
         client.say(&wrong);
@@ -156,6 +158,8 @@ fn polls_have_what_a_websocket_has() {
             lines.iter().map(|line| message(line)["event"].clone()).collect()
         };
         assert_eq!(names(&poll(&client)), ["pusher_internal:member_added"]);
+        let open = json!({ "ws": 1, "sse": 0, "stream": 0, "poll": 1 });
+        assert_eq!(daemon.stats()["transports"], open, "between two polls as well");
         for name in ["one", "two"] {
             ask(
                 &daemon,

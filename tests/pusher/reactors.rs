@@ -225,3 +225,33 @@ fn a_backend_is_told_once() {
         ]
     );
 }
+
+/// However many come at once, and whichever reactors have them.
+#[test]
+fn a_channel_never_has_more_members_than_it_may() {
+    const MAX: u64 = 7;
+    let daemon = start_several("members_max=7", &[]);
+    let mut clients: Vec<Client> = (0..40).map(|_| Client::open(&daemon)).collect();
+    for round in 0..3 {
+        let channel = format!("presence-full-{round}");
+        for (n, client) in clients.iter_mut().enumerate() {
+            client.send_signed(&channel, Some(&member(&n.to_string())));
+        }
+        let mut joined = 0;
+        for client in &mut clients {
+            let answers = client.rest();
+            let is_answer = |said: &&Value| said["event"] != "pusher_internal:member_added";
+            let answer = answers.iter().find(is_answer).unwrap_or_else(|| panic!("{answers:?}"));
+            if answer["event"] == "pusher_internal:subscription_succeeded" {
+                assert!(held(answer)["presence"]["count"].as_u64().unwrap() <= MAX);
+                joined += 1;
+            } else {
+                assert_eq!(error(answer), (&*channel, "LimitReached", 4_004));
+            }
+        }
+        assert_eq!(joined, MAX);
+        let users = ask(&daemon, &format!("GET /apps/3/channels/{channel}/users"), &Value::Null);
+        assert_eq!(users["users"].as_array().map(Vec::len), Some(7));
+        clients.iter_mut().for_each(|client| drop(client.rest()));
+    }
+}

@@ -9,6 +9,8 @@ pub mod client;
 pub mod comeback;
 pub mod deflate;
 pub mod dice;
+#[cfg(feature = "cluster")]
+pub mod fleet;
 pub mod handler;
 pub mod net;
 pub mod parse;

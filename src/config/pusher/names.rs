@@ -48,6 +48,24 @@ impl PusherApp {
     pub const TO_USER: &'static str = "#server-to-user-";
 }
 
+/// Whether a cluster's nodes tell each other how many are subscribed to this: a channel of an app, or an app itself.
+pub fn is_of_app(channel: &str) -> bool {
+    channel.starts_with(APPS) || channel.starts_with(APP)
+}
+
+/// The app itself, where nodes of a cluster tell each other how many connections it has and who has signed in. No
+/// channel is called so: names have no spaces.
+pub fn app_itself(id: &str) -> String {
+    format!("{APP}{id}")
+}
+
+/// The id of an app that is called so.
+pub fn id_of_app_itself(name: &str) -> Option<&str> {
+    name.strip_prefix(APP)
+}
+
+const APP: &str = "pusher ";
+
 /// The id of the app whose channel has this name in the server, and the channel's name in the app. A build that does not
 /// speak the protocol has no such channels.
 pub fn app_channel(channel: &str) -> Option<(&str, String)> {
@@ -78,6 +96,10 @@ mod tests {
             assert_eq!(app.channel(name), None, "{name}");
         }
         assert_eq!((app_channel("news"), app_channel("pusher/3")), (None, None));
+        let itself = app_itself("3");
+        assert!(!channel_name_ok(&itself) && app_channel(&itself).is_none());
+        assert_eq!((id_of_app_itself(&itself), id_of_app_itself("pusher/3/a")), (Some("3"), None));
+        assert!(is_of_app(&itself) && is_of_app("pusher/3/a") && !is_of_app("pusher"));
     }
 
     #[test]

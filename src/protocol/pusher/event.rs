@@ -185,7 +185,7 @@ pub fn push_signed_in(user_data: &str, out: &mut Vec<u8>) {
 }
 
 /// The subscribers that a channel has now.
-pub fn push_count(channel: &str, subscribers: u32, out: &mut Vec<u8>) {
+pub fn push_count(channel: &str, subscribers: u64, out: &mut Vec<u8>) {
     let json = format!("{{\"subscription_count\":{subscribers}}}");
     push_held(Event::new("pusher_internal:subscription_count").on(channel), json.as_bytes(), out);
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::{Attendance, Departure, Reactor, Socket};
+use crate::config::id_of_app_itself;
 use crate::endpoint::{ChannelMember, ChannelPresence};
 use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME};
 use crate::reactor::engine::Attended;
@@ -56,6 +57,9 @@ impl<S: Socket> Reactor<S> {
     /// A member at another node has come or gone.
     pub(in super::super) fn attended_afar(&mut self, attended: &Attended) {
         let Attended { version, channel, user, info, before, after } = attended;
+        if user.is_empty() || id_of_app_itself(channel).is_some() {
+            return self.app_attended_afar(attended);
+        }
         let id = if **channel == *DEFAULT_NAME { Some(DEFAULT) } else { self.channels.find(channel) };
         let Some(id) = id else { return };
         let is_new = |known: &Attendance| !known.is_over && *version > known.afar;
@@ -72,13 +76,17 @@ impl<S: Socket> Reactor<S> {
     /// A user's connection leaves a channel: the other nodes hear of it when the user has gone.
     pub(super) fn leave_cluster(&mut self, id: ChannelId, user: &str, departure: Departure) {
         let Some(engine) = self.shared.engine() else { return };
-        let after_ms = match departure {
+        engine.left(&self.channels.get(id).name, user, self.away_for(departure));
+    }
+
+    /// For how long a user who has left may be back.
+    pub(in super::super) fn away_for(&self, departure: Departure) -> Duration {
+        Duration::from_millis(match departure {
             Departure::Said => 0,
             Departure::Lost(at_ms) => {
                 (at_ms + self.config.presence_grace_ms).saturating_sub(self.now.mono_ms())
             }
-        };
-        engine.left(&self.channels.get(id).name, user, Duration::from_millis(after_ms));
+        })
     }
 
     /// How many members a channel has, also one of which nobody here has asked.

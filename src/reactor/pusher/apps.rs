@@ -111,17 +111,16 @@ impl Apps {
         Arc::clone(&self.seats[number as usize].app)
     }
 
-    /// How many connections it has.
-    #[cfg(feature = "pusher")]
+    /// How many connections it has here.
     pub fn open(&self, number: u32) -> u64 {
         self.seats[number as usize].open.load(Ordering::Relaxed)
     }
 
-    /// Counts a connection that comes, unless there are as many as the app may have.
-    pub fn enter(&self, number: u32) -> bool {
+    /// Counts a connection that comes, unless there are as many as the app may have; so many are at other nodes.
+    pub fn enter(&self, number: u32, afar: u64) -> bool {
         let Seat { app, open, .. } = &self.seats[number as usize];
         let max = app.settings.connections_max;
-        let next = |open: u64| (max == 0 || open < max).then_some(open + 1);
+        let next = |open: u64| (max == 0 || open + afar < max).then_some(open + 1);
         open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
     }
 
@@ -201,7 +200,7 @@ mod tests {
         apps.renew(&config(&["3 key=a secret=b", "4 key=c secret=d"]), &counts);
         let number = |apps: &Apps, key| apps.by_key(key).map(|(number, _)| number);
         assert_eq!((number(&apps, "a"), number(&apps, "c"), number(&apps, "x")), (Some(0), Some(1), None));
-        assert!(apps.enter(1));
+        assert!(apps.enter(1, 7));
         apps.renew(&config(&["4 key=e secret=d enabled=false", "5 key=a secret=b"]), &counts);
         assert_eq!((number(&apps, "a"), number(&apps, "c"), number(&apps, "e")), (Some(2), None, Some(1)));
         assert_eq!((apps.over(0).unwrap().0, apps.over(1).unwrap().0, apps.over(2)), (4_001, 4_003, None));

@@ -55,7 +55,7 @@ impl AppSession {
 /// Who it is that may, as JSON, or why it may not. None: that is said later.
 pub(super) type Verdict = Option<Result<Option<String>, NoSubscription>>;
 
-/// What comes of an answer of the host to a question.
+/// The verdict by an answer of the host.
 fn judge(authorized: Authorized, signed: Result<(), String>, data: Option<&str>) -> Verdict {
     let of_signed = data.filter(|_| signed.is_ok()).map(str::to_owned);
     Some(match authorized {

@@ -1,6 +1,6 @@
 //! Clients that ask for `GET /app/KEY`: let in, or told by a close code why not. A page sees no status of HTTP.
 
-use crate::config::{OWN_ORIGIN, Transport as Named};
+use crate::config::{OWN_ORIGIN, Transport as Named, app_itself};
 use crate::endpoint::app_client::{self, OVER_CAPACITY};
 use crate::endpoint::origins::{self, Facts};
 use crate::endpoint::{Accept, Kind, requests};
@@ -72,12 +72,26 @@ impl<S: Socket> Reactor<S> {
         // Publications that other threads have made by now came before it.
         self.carry_out_commands();
         let entries = self.open(index, Kind::APP, &mut admitted);
+        self.tell_app_connections(number);
         let within_ms = self.apps.at(number).settings.authorization_s * 1_000;
         if within_ms > 0 {
             let (due_ms, serial) = (self.now.mono_ms() + within_ms, self.connections.slots[index].serial);
             self.apps.timers.await_known(due_ms, narrow::to_u32(index), serial);
         }
         (admitted, entries)
+    }
+
+    /// The open connections of an app at other nodes of a cluster.
+    pub(in super::super) fn app_connections_afar(&self, id: &str) -> u64 {
+        self.shared.engine().map_or(0, |engine| engine.subscribers(&app_itself(id)))
+    }
+
+    /// An app has another count of connections here.
+    pub(super) fn tell_app_connections(&self, number: u32) {
+        if let Some(engine) = self.shared.engine() {
+            let id = &self.apps.at(number).settings.id;
+            engine.counted(&app_itself(id), &|| u32::try_from(self.apps.open(number)).unwrap_or(u32::MAX));
+        }
     }
 
     /// The seat of the app whose key a client has, which counts it from here on.
@@ -104,7 +118,7 @@ impl<S: Socket> Reactor<S> {
         if let Err(refusal) = self.check_newcomers() {
             return refuse(OVER_CAPACITY, &refusal.reason, RefuseReason::Full);
         }
-        if !self.apps.enter(number) {
+        if !self.apps.enter(number, self.app_connections_afar(&app.settings.id)) {
             let max = app.settings.connections_max;
             let why = format!("the app has {max} connections, which is its quota (connections_max)");
             return refuse(4_004, &why, RefuseReason::Full);

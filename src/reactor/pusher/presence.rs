@@ -63,15 +63,23 @@ impl<S: Socket> Reactor<S> {
     /// How many users are listed in a channel.
     pub(in super::super) fn listed_max(&self, id: ChannelId) -> usize {
         let app = app_channel(&self.channels.get(id).name).and_then(|(app, _)| self.apps.by_id(app));
-        // Users that come to several reactors at once are let in by each, as far as it knows.
-        let bound = |app: &Arc<App>| narrow::to_usize(app.settings.members_max) * self.shared.reactors();
+        // Users that come to several nodes at once are let in by each, as far as it knows.
+        let nodes = if self.shared.engine().is_some() { 64 } else { 1 };
+        let bound = |app: &Arc<App>| narrow::to_usize(app.settings.members_max).saturating_mul(nodes);
         app.map_or(self.config.presence_members_max, bound)
     }
 
     /// Whether a channel has as many users as it may have, and this one is not among them.
-    pub(super) fn is_full_for(&self, id: ChannelId, user: &str, max: u64) -> bool {
-        let presence = self.attendances.channels.get(&id).map(|attendance| &attendance.presence);
-        presence.is_some_and(|known| known.count() as u64 >= max && known.find(user).is_none())
+    pub(super) fn is_full_for(&self, name: &str, user: &str, max: u64) -> bool {
+        let attendance = self.channels.find(name).and_then(|id| self.attendances.channels.get(&id));
+        match (attendance.map(|attendance| &attendance.presence), self.shared.engine()) {
+            (Some(known), _) => known.count() as u64 >= max && known.find(user).is_none(),
+            (None, Some(engine)) => {
+                let members = engine.members(name).1;
+                members.len() as u64 >= max && !members.iter().any(|member| *member.user == *user)
+            }
+            (None, None) => max == 0,
+        }
     }
 
     /// Those who are in a channel, in the order of their names.

@@ -37,6 +37,10 @@ impl NoSubscription {
     }
 }
 
+fn too_many_members(max: u64) -> NoSubscription {
+    NoSubscription::limit(4_004, format!("the channel has {max} members (members_max)"))
+}
+
 fn bad_name() -> NoSubscription {
     NoSubscription::limit(4_009, "a channel's name has 1 to 200 letters, digits and _-=@,.;")
 }
@@ -106,16 +110,27 @@ impl<S: Socket> Reactor<S> {
             return Ok(known);
         }
         let joining = if Traits::of(channel).has_presence {
-            Some(self.member_to_be(index, app, channel_data, known)?)
+            Some(self.member_to_be(index, app, channel_data, &name)?)
         } else {
             None
         };
+        let entering = joining.as_ref().filter(|_| self.shared.has_others());
+        let entering = entering.map(|member| member.user_id.clone());
+        if let Some(user) = &entering
+            && !self.shared.rosters.enter(&name, user, app.settings.members_max)
+        {
+            return Err(too_many_members(app.settings.members_max));
+        }
         let max = app.settings.channels_per_connection_max;
         let conn = self.connections.slots[index].id(index);
         self.apps.joining = joining;
         let terms = Terms { channels_max: crate::narrow::to_usize(max), by: Wish::Clients };
         let begun = self.begin_subscription_on(terms, conn, &name, Since::Head);
-        self.apps.joining = None;
+        let is_member = self.apps.joining.take().is_none();
+        if let Some(user) = entering.filter(|_| begun.is_err() || !is_member) {
+            self.shared.rosters.leave(&name, &user);
+            self.shared.rosters.forget(&name, &user);
+        }
         match begun {
             Ok((_, id, _)) => Ok(id),
             Err(NotSubscribed::TooMany) => {
@@ -152,7 +167,7 @@ impl<S: Socket> Reactor<S> {
         index: usize,
         app: &App,
         channel_data: Option<&str>,
-        known: Option<ChannelId>,
+        name: &str,
     ) -> Result<ChannelData, NoSubscription> {
         let slot = &self.connections.slots[index];
         let signed_in = || {
@@ -171,9 +186,8 @@ impl<S: Socket> Reactor<S> {
             return Err(NoSubscription::limit(4_301, why));
         }
         let max = app.settings.members_max;
-        if known.is_some_and(|id| self.is_full_for(id, &member.user_id, max)) {
-            let why = format!("the channel has {max} members (members_max)");
-            return Err(NoSubscription::limit(4_004, why));
+        if self.is_full_for(name, &member.user_id, max) {
+            return Err(too_many_members(max));
         }
         Ok(member)
     }

@@ -112,10 +112,31 @@ impl<S: Socket> Reactor<S> {
 
     fn note_change_of_count(&mut self, id: ChannelId) {
         let channel = self.channels.get(id);
-        let subscribers = self.subscribers(&channel.name, channel.subscribers);
-        if channel.notices_of().is_some() || self.counted_channel(id).is_none() {
+        if channel.notices_of().is_some() {
             return;
         }
+        if let Some(engine) = self.shared.engine()
+            && app_channel(&channel.name).is_some()
+        {
+            engine.counted(&channel.name, &|| self.subscribers(&channel.name, channel.subscribers));
+        }
+        self.recount(id);
+    }
+
+    /// A channel has another count of subscribers, here or at another node.
+    pub(in super::super) fn recount(&mut self, id: ChannelId) {
+        if self.counted_channel(id).is_none() {
+            return;
+        }
+        let channel = self.channels.get(id);
+        let subscribers = match self.subscribers(&channel.name, channel.subscribers) {
+            // Nobody is there to be told.
+            0 => 0,
+            here => {
+                let all = self.subscribers_of_all(&channel.name, channel.subscribers);
+                here.max(u32::try_from(all).unwrap_or(u32::MAX))
+            }
+        };
         let now_ms = self.now.mono_ms();
         if self.shared.is_first() {
             self.apps.timers.note_count(id, subscribers, now_ms);
@@ -172,14 +193,21 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// The first reactor tells of all subscribers; the others tell it that there are others than before.
+    /// The first reactor tells of all subscribers; the others tell it that there are others than before. Of a cluster
+    /// one node tells.
     fn tell_count(&mut self, id: ChannelId) {
         let Some(name) = self.counted_channel(id) else { return };
         let channel = self.channels.get(id);
-        let (known, subscribers) =
-            (channel.name.clone(), self.subscribers(&channel.name, channel.subscribers));
+        let known = channel.name.clone();
+        let (here, subscribers) = (
+            self.subscribers(&known, channel.subscribers),
+            self.subscribers_of_all(&known, channel.subscribers),
+        );
         if !self.shared.is_first() {
             return self.shared.tell_one(0, PeerNews::Counted { channel: known });
+        }
+        if self.shared.engine().is_some_and(|engine| here == 0 || !engine.speaks_for(&known)) {
+            return;
         }
         self.work.charge(WorkKind::Names, NAME);
         let mut payload = Vec::new();
@@ -188,7 +216,7 @@ impl<S: Socket> Reactor<S> {
         // With the inbox full, a count is the least of what is missing.
         let _ = self.publish_here(Some(&known), Message::Text(&text), PushOptions::default(), Wake::Yes);
         #[cfg(feature = "pusher")]
-        self.tell_app(&known, AppHappening::SubscriptionCount(u64::from(subscribers)));
+        self.tell_app(&known, AppHappening::SubscriptionCount(subscribers));
     }
 }
 

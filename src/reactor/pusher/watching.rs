@@ -8,12 +8,14 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::config::PUSHER_SPOKEN;
+use crate::config::{app_itself, id_of_app_itself};
 use crate::limits::PUSHER_WATCHLIST_MAX;
 use crate::metrics::WorkKind;
 use crate::narrow;
 use crate::protocol::pusher::{UserData, event};
 use crate::push::presence::{Change, Departure, Presence};
 
+use super::super::engine::Attended;
 use super::super::peers::PeerNews;
 use super::super::reactor::Reactor;
 use super::super::socket::Socket;
@@ -45,12 +47,15 @@ pub struct Watching {
     watched: HashMap<Box<str>, Watched>,
     /// Those whose watchers are still to be told.
     untold: VecDeque<Box<str>>,
+    /// The newest change of users at other nodes of a cluster that it has begun with.
+    #[serde(skip)]
+    afar: u64,
 }
 
 impl Default for Watching {
     fn default() -> Watching {
         let (watched, untold) = (HashMap::new(), VecDeque::new());
-        Watching { online: Presence::new(usize::MAX), watched, untold }
+        Watching { online: Presence::new(usize::MAX), watched, untold, afar: 0 }
     }
 }
 
@@ -74,13 +79,21 @@ impl Watching {
     }
 
     fn enter(&mut self, user: &str) {
-        if self.online.enter(user, None) == Change::Join {
+        self.enter_several(user, 1);
+    }
+
+    fn enter_several(&mut self, user: &str, count: u32) {
+        if self.online.enter_several(user, None, count) == Change::Join {
             self.changed(user);
         }
     }
 
     fn leave(&mut self, user: &str, departure: Departure) {
-        if self.online.leave(user, departure) == Change::Leave {
+        self.leave_several(user, departure, 1);
+    }
+
+    fn leave_several(&mut self, user: &str, departure: Departure, count: u32) {
+        if self.online.leave_several(user, departure, count) == Change::Leave {
             self.changed(user);
         }
     }
@@ -136,6 +149,9 @@ impl<S: Socket> Reactor<S> {
         let (id, now) = (&app.settings.id, (narrow::to_u32(index), self.connections.slots[index].serial));
         if is_new {
             self.came_online(id, &user.id);
+            if let Some(engine) = self.shared.engine() {
+                engine.entered(&app_itself(id), &user.id, None);
+            }
             if self.shared.has_others() {
                 let (app, user) = (id.as_str().into(), user.id.as_str().into());
                 self.shared.tell_others(self.shared.seat(), &PeerNews::SignedIn { app, user });
@@ -147,7 +163,7 @@ impl<S: Socket> Reactor<S> {
         users.dedup();
         self.work.charge(WorkKind::Names, users.len() as u64 * NAME);
         if !users.is_empty() {
-            let watching = self.apps.watching.entry(id.clone()).or_default();
+            let watching = self.watching_of(id);
             users.iter().for_each(|one| watching.watch(one, now));
             let (online, offline): (Vec<&str>, Vec<&str>) =
                 users.iter().map(|one| &**one).partition(|one| watching.is_online(one));
@@ -174,6 +190,9 @@ impl<S: Socket> Reactor<S> {
             return;
         };
         self.went_offline(id, &user, departure);
+        if let Some(engine) = self.shared.engine() {
+            engine.left(&app_itself(id), &user, self.away_for(departure));
+        }
         if self.shared.has_others() {
             let news = PeerNews::SignedOut { app: id.as_str().into(), user, departure };
             self.shared.tell_others(self.shared.seat(), &news);
@@ -195,7 +214,44 @@ impl<S: Socket> Reactor<S> {
         if !PUSHER_SPOKEN {
             return;
         }
-        self.apps.watching.entry(app.to_owned()).or_default().enter(user);
+        self.watching_of(app).enter(user);
+    }
+
+    /// The users of an app, which begin with those at other nodes.
+    fn watching_of(&mut self, app: &str) -> &mut Watching {
+        let shared = &self.shared;
+        self.apps.watching.entry(app.to_owned()).or_insert_with(|| {
+            let mut watching = Watching::default();
+            if let Some(engine) = shared.engine() {
+                let (version, users) = engine.members(&app_itself(app));
+                watching.afar = version;
+                users.iter().for_each(|user| watching.enter_several(&user.user, user.connections));
+            }
+            watching
+        })
+    }
+
+    /// Something has changed at another node: who has signed in to an app, or how many are subscribed to a channel.
+    pub(in super::super) fn app_attended_afar(&mut self, attended: &Attended) {
+        let Attended { version, channel, user, before, after, .. } = attended;
+        let Some(app) = id_of_app_itself(channel) else {
+            if let Some(id) = self.channels.find(channel).filter(|_| self.shared.is_first()) {
+                self.recount(id);
+            }
+            return;
+        };
+        let watching = self.apps.watching.get_mut(app);
+        let Some(watching) = watching.filter(|known| !user.is_empty() && *version > known.afar) else {
+            return;
+        };
+        if after > before {
+            watching.enter_several(user, after - before);
+        } else {
+            watching.leave_several(user, Departure::Said, before - after);
+        }
+        if watching.is_empty() {
+            self.apps.watching.remove(app);
+        }
     }
 
     /// Such a connection has gone.

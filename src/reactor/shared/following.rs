@@ -17,7 +17,7 @@ use super::publishing::{Batch, Item};
 use super::{Command, Shared, Wake, lock};
 use crate::config::channel_name_ok;
 use crate::endpoint::users::UserRequest;
-use crate::endpoint::{ConnId, Published, Receipt};
+use crate::endpoint::{Published, Receipt};
 use crate::push::{DEFAULT_NAME, Delivery, FIRST_OFFSET, Publication, PushError, RECEIPTS_KEPT};
 
 /// The numbers that publishers of this node have got before the places, and the receipts under which they have come.
@@ -85,7 +85,7 @@ impl Shared {
         let names = [name];
         let items = vec![Item::Publish(&names, publication)];
         let batch = Batch { items, key: None, if_offset: None, except: Vec::new() };
-        self.ask_engine(batch, Asker::Nobody, None).map(|mut receipts| receipts.swap_remove(0))
+        self.ask_engine(batch, Asker::Nobody).map(|mut receipts| receipts.swap_remove(0))
     }
 
     /// The same for a batch.
@@ -94,7 +94,7 @@ impl Shared {
         // A callback waits for nothing: it would be the reactor that does.
         let waits = (batch.key.is_some() || batch.if_offset.is_some()) && !self.is_callback();
         let asker = if waits { Asker::Caller } else { Asker::Nobody };
-        let receipts = self.ask_engine(batch, asker, None)?;
+        let receipts = self.ask_engine(batch, asker)?;
         match receipts.first() {
             Some(first) if waits => self.outcomes.wait(first.id),
             _ => Ok(Published::new(receipts, false)),
@@ -106,9 +106,8 @@ impl Shared {
         &self,
         batch: Batch<'_>,
         asker: Asker,
-        sender: Option<ConnId>,
     ) -> Result<Vec<Receipt>, PushError> {
-        let Batch { items, key, if_offset, .. } = batch;
+        let Batch { items, key, if_offset, except } = batch;
         let Some(engine) = self.engine() else { return Err(PushError::Stopped) };
         let (mut publications, mut with) = (Vec::new(), Vec::new());
         for item in items {
@@ -133,7 +132,7 @@ impl Shared {
         };
         let receipts = (0..).zip(&publications).map(receipt).collect();
         let key = key.map(|(key, fingerprint)| (key.into(), fingerprint));
-        let what = Wanted::Publish { publications, key, if_offset, sender };
+        let what = Wanted::Publish { publications, key, if_offset, except };
         if asker == Asker::Caller {
             self.outcomes.begin(ticket);
         }
@@ -347,7 +346,7 @@ impl Shared {
         unix_us: u64,
         woken: &mut Seats,
     ) -> Result<(), PushError> {
-        let Arriving { channel, epoch, offset, publication, own } = arriving;
+        let Arriving { channel, epoch, offset, publication, own, except } = arriving;
         let arrived = inbox.directory.arrive(channel, epoch, offset, unix_us);
         self.seats[0].has_news.store(true, Ordering::Release);
         let arrived = arrived?;
@@ -367,13 +366,10 @@ impl Shared {
         }
         let receipt = inbox.receipt(arrived.place);
         inbox.tickets.note_place(&receipt);
-        if let Some((ticket, sender)) = own {
+        if let Some(ticket) = own {
             inbox.tickets.note(ticket, receipt.id);
-            if let Some(conn) = sender.filter(|conn| conn.reactor() < self.seats.len()) {
-                let news = PeerNews::Sender { receipt: receipt.id, conn };
-                self.add_to(inbox, conn.reactor(), Command::Peer(Box::new(news)), woken);
-            }
         }
+        self.add_except(inbox, receipt.id, except, woken);
         self.add_publication(inbox, &receipt, publication, woken);
         Ok(())
     }

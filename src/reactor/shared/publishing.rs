@@ -9,6 +9,7 @@ use crate::endpoint::{ConnId, Published, Receipt};
 use crate::limits::PUBLISH_CHANNELS_MAX;
 use crate::push::{Carried, Message, Prepared, Publication, PublishTerms, PushError, fingerprint};
 
+use super::super::engine::Except;
 use super::super::peers::PeerNews;
 use super::super::pusher::check_event;
 use super::super::user_commands::UserCommand;
@@ -27,7 +28,7 @@ pub struct Batch<'a> {
     /// The newest offset that all its channels must have.
     pub if_offset: Option<u64>,
     /// The connections that do not get the publications in the same places.
-    pub except: Vec<Option<ConnId>>,
+    pub except: Vec<Option<Except>>,
 }
 
 /// A part of a [`Batch`].
@@ -49,6 +50,12 @@ impl<'a> Batch<'a> {
             Item::Send(..) | Item::User(_) => &[],
         });
         channels.flatten().copied()
+    }
+
+    /// The same, but not to this connection.
+    pub fn but(self, conn: ConnId) -> Batch<'a> {
+        let except = self.channels().map(|_| Some(conn.into())).collect();
+        Batch { except, ..self }
     }
 
     /// One publication to some channels.
@@ -171,7 +178,9 @@ impl Shared {
         for gone in forgotten {
             self.add_to_all(&mut inbox, || Command::Forget(gone.clone()), &mut woken);
         }
-        self.add_senders(&mut inbox, &receipts, &except, &mut woken);
+        for (receipt, except) in receipts.iter().zip(except) {
+            self.add_except(&mut inbox, receipt.id, except, &mut woken);
+        }
         let mut next = receipts.iter();
         for parcel in parcels {
             let command = match parcel {
@@ -196,19 +205,17 @@ impl Shared {
         Ok(Published::new(receipts, false))
     }
 
-    /// Tells the reactors of connections that are left out, before the publications come.
-    fn add_senders(
+    /// Tells the reactor of a connection that is left out, before the publication comes.
+    pub(super) fn add_except(
         &self,
         inbox: &mut Inbox,
-        receipts: &[Receipt],
-        except: &[Option<ConnId>],
+        receipt: u64,
+        except: Option<Except>,
         woken: &mut Seats,
     ) {
-        for (receipt, conn) in receipts.iter().zip(except) {
-            if let Some(conn) = conn.filter(|conn| conn.reactor() < self.seats.len()) {
-                let news = PeerNews::Sender { receipt: receipt.id, conn };
-                self.add_to(inbox, conn.reactor(), Command::Peer(Box::new(news)), woken);
-            }
+        if let Some(except) = except.filter(|except| except.conn.reactor() < self.seats.len()) {
+            let news = PeerNews::Sender { receipt, except };
+            self.add_to(inbox, except.conn.reactor(), Command::Peer(Box::new(news)), woken);
         }
     }
 
