@@ -36,6 +36,29 @@ static void report(wspush_server *server, uint64_t receipt) {
   printf("%u %u %u\n", (unsigned)delivery.recipients, (unsigned)delivery.written, (unsigned)delivery.lagging);
 }
 
+/* The servers of the cluster, on one line. */
+static void nodes_told(void *user_data, wspush_server *server, wspush_status status, const wspush_answer *answer) {
+  wspush_node node;
+  size_t n = 0;
+  (void)user_data, (void)server;
+  node.struct_size = sizeof node;
+  HOLDS((status == WSPUSH_OK) == (answer != NULL));
+  printf("nodes");
+  for (; answer && wspush_answer_node(answer, n, &node) == WSPUSH_OK; n++) {
+    HOLDS(node.since_ms > 1000000000000 && node.lease_ms <= 10000 && node.version.length > 0 && node.run.length > 0);
+    printf(" %.*s", (int)node.name.length, node.name.data);
+  }
+  if (answer) GIVES(WSPUSH_ENOTFOUND, wspush_answer_node(answer, n, &node));
+  printf("%s\n", answer ? "" : " away");
+  fflush(stdout);
+}
+
+static void ask_nodes(wspush_server *server) {
+  wspush_status status = wspush_nodes(server, nodes_told, NULL);
+  if (status == WSPUSH_EINVAL) printf("nodes none\n");
+  else MUST(status);
+}
+
 int main(int argc, char **argv) {
   wspush_config *config = host_config();
   wspush_server *server = NULL;
@@ -51,7 +74,9 @@ int main(int argc, char **argv) {
   MUST(wspush_server_start(server));
   host_say_port(server);
   while (host_command(line, sizeof line)) {
-    if (strcmp(line, "both") == 0) {
+    if (strcmp(line, "nodes") == 0) {
+      ask_nodes(server);
+    } else if (strcmp(line, "both") == 0) {
       publish_both(server);
     } else if (strcmp(line, "slowly") == 0) {
       receipt = publish_slowly(server);

@@ -1,5 +1,6 @@
 // The same as settings.c, over wspush.hpp.
 #include <iostream>
+#include <vector>
 
 #include "wspush.hpp"
 
@@ -15,7 +16,21 @@ int main(int argc, char **argv) {
   std::cout << "port " << server.port() << std::endl;
   wspush_receipt receipt{};
   for (std::string line; std::getline(std::cin, line);) {
-    if (line == "both") {
+    if (line == "nodes") {
+      try {
+        server.nodes([](wspush::Handle, const wspush::Answer<std::vector<wspush::NodeInfo>> &nodes) {
+          std::cout << "nodes";
+          if (!nodes) std::cout << " away";
+          else
+            for (const wspush::NodeInfo &node : *nodes)
+              if (node.since_ms > 0 && node.lease_ms <= 10000 && !node.run.empty() && !node.version.empty())
+                std::cout << ' ' << node.name;
+          std::cout << std::endl;
+        });
+      } catch (const wspush::Error &error) {
+        std::cout << (error.status() == WSPUSH_EINVAL ? "nodes none" : error.what()) << std::endl;
+      }
+    } else if (line == "both") {
       using wspush::BatchItem;
       server.publish_batch({BatchItem::channel("later", "2"), BatchItem::channel("urgent", "1")});
       std::cout << "both" << std::endl;

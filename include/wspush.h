@@ -462,6 +462,26 @@ typedef struct wspush_member {
   uint64_t connections;
 } wspush_member;
 
+/* A server of a cluster. Set `struct_size` to `sizeof(wspush_node)` before the call. */
+typedef struct wspush_node {
+  /* `sizeof(wspush_node)`. */
+  size_t struct_size;
+  /* Its name (setting `node`). */
+  struct wspush_str name;
+  /* This run of it. */
+  struct wspush_str run;
+  /* The version that it is of. */
+  struct wspush_str version;
+  /* When it started, in milliseconds since 1970. */
+  uint64_t since_ms;
+  /* Its connections, three seconds ago at the most. */
+  uint64_t connections;
+  /* How far it was behind the streams then, in milliseconds. */
+  uint64_t lag_ms;
+  /* For how many milliseconds its lease is still good: it is gone then, unless it is heard of. */
+  uint64_t lease_ms;
+} wspush_node;
+
 /* How a client is let in that has waited. Zero it, set `struct_size` to `sizeof(wspush_acceptance)`, then what there
  * is. */
 typedef struct wspush_acceptance {
@@ -1437,6 +1457,16 @@ wspush_status wspush_answer_presence(const struct wspush_answer *answer, struct 
 wspush_status wspush_answer_member(const struct wspush_answer *answer,
                                    size_t index,
                                    struct wspush_member *member);
+
+/* Asks which servers the cluster has: `wspush_answer_node` with each index, this one among them. Redis is asked, so the
+ * status of the answer is `WSPUSH_EAGAIN` if that is away. `WSPUSH_EINVAL`: this server is in none (setting
+ * `cluster`). As `wspush_channel` otherwise. */
+wspush_status wspush_nodes(const struct wspush_server *server,
+                           wspush_on_answer on_answer,
+                           void *user_data);
+
+/* A server of the answer, by index from 0. `WSPUSH_ENOTFOUND`: there are no more. */
+wspush_status wspush_answer_node(const struct wspush_answer *answer, size_t index, struct wspush_node *node);
 
 /* Lets in a client that waits for it, as `wspush_accept_pending` does, with all that there is to say. Any thread;
  * never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. */

@@ -143,6 +143,8 @@ public:
   /// Which connections a user has; `after` is a page's `next`.
   void user_connections(std::string_view user, OnAnswer<UserConnections> take, uint64_t after = 0,
                         uint32_t limit = 100) const;
+  /// Which servers the cluster has, this one among them; WSPUSH_EINVAL: it is in none (setting `cluster`).
+  void nodes(OnAnswer<std::vector<NodeInfo>> take) const;
   /// What is known of a session; the answer's status is WSPUSH_ENOTFOUND if it is not open any more.
   void session(uint64_t conn, OnAnswer<SessionInfo> take) const;
   /// Which sessions of a route are open (without one: of all paths); `after` is a page's `next`.
@@ -488,6 +490,11 @@ inline void Handle::presence(std::string_view channel, OnAnswer<Presence> take) 
 inline void Handle::forget_history(std::string_view channel, OnAnswer<ChannelInfo> take) const {
   detail::Question<ChannelInfo>::put(std::move(take), host_, [&](wspush_on_answer answered, void *data) {
     return wspush_forget_history(server_, channel.data(), channel.size(), answered, data);
+  });
+}
+inline void Handle::nodes(OnAnswer<std::vector<NodeInfo>> take) const {
+  detail::Question<std::vector<NodeInfo>>::put(std::move(take), host_, [&](wspush_on_answer answered, void *data) {
+    return wspush_nodes(server_, answered, data);
   });
 }
 inline void Handle::user_connections(std::string_view user, OnAnswer<UserConnections> take, uint64_t after,

@@ -322,6 +322,11 @@ struct UserConnections {
   /// For the next page; 0: that was all.
   uint64_t next = 0;
 };
+/// A server of a cluster.
+struct NodeInfo {
+  std::string name, run, version;
+  uint64_t since_ms = 0, connections = 0, lag_ms = 0, lease_ms = 0;
+};
 /// An answer, or why there is none: WSPUSH_ENOTFOUND (no such channel), WSPUSH_EAGAIN, WSPUSH_ESTOPPED.
 template <typename T> class Answer {
 public:
@@ -393,6 +398,16 @@ inline Presence read(const wspush_answer *answer, Presence *) {
   return found;
 }
 
+inline std::vector<NodeInfo> read(const wspush_answer *answer, std::vector<NodeInfo> *) {
+  std::vector<NodeInfo> nodes;
+  wspush_node node{};
+  node.struct_size = sizeof node;
+  for (std::size_t n = 0; wspush_answer_node(answer, n, &node) == WSPUSH_OK; n++) {
+    nodes.push_back({std::string(view(node.name)), std::string(view(node.run)), std::string(view(node.version)),
+                     node.since_ms, node.connections, node.lag_ms, node.lease_ms});
+  }
+  return nodes;
+}
 inline UserConnections read(const wspush_answer *answer, UserConnections *) {
   UserConnections page;
   uint64_t id = 0;

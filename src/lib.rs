@@ -57,7 +57,7 @@ pub use endpoint::{
     Accept, Authorization, Authorized, Closed, ConnId, Connect, Decision, Fragment, Handler, Pieces, Route,
     RouteError, RouteId, Router, Session, Stats,
 };
-pub use endpoint::{BatchItem, Published, PublishedBatch, Receipt};
+pub use endpoint::{BatchItem, NodeInfo, Published, PublishedBatch, Receipt};
 pub use endpoint::{
     ChannelHistory, ChannelInfo, ChannelList, ChannelMember, ChannelPage, ChannelPresence, HistoryQuery,
     SessionInfo, SessionList, SessionPage, UserConnection, UserPage,

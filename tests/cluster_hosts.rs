@@ -34,6 +34,15 @@ fn a_host_is_told_what_redis_says_of_its_terms() {
     assert!(!handle.publish_batch(&item("x"), Some("batch")).unwrap().duplicate);
     assert!(handle.publish_batch(&item("x"), Some("batch")).unwrap().duplicate);
     assert_eq!(handle.publish_batch(&item("y"), Some("batch")).unwrap_err(), PushError::KeyReused);
+    // Which nodes there are.
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    let nodes = || {
+        let tell = tell.clone();
+        handle.nodes(move |nodes| drop(tell.send(nodes))).unwrap();
+        told.recv().unwrap()
+    };
+    wait("both nodes", || nodes().is_ok_and(|nodes| nodes.len() == 2));
+    assert!(nodes().unwrap().iter().all(|node| node.lease_ms > 0 && !node.version.is_empty()));
     // Without them nobody waits: the places come later.
     assert_eq!(publish("x", PublishTerms::default()).unwrap().receipts[0].offset, 0);
     let at =
@@ -42,6 +51,7 @@ fn a_host_is_told_what_redis_says_of_its_terms() {
     drop(redis);
     let gone = publish("x", keyed());
     assert!(matches!(gone, Err(PushError::Unavailable(_))), "{gone:?}");
+    assert!(matches!(nodes(), Err(PushError::Unavailable(_))));
     handle.drain();
     thread.join().unwrap().unwrap();
 }

@@ -24,7 +24,7 @@ fn is_up(daemon: &Daemon) -> bool {
     metric(daemon, "wspush_cluster_up") == 1
 }
 
-/// What a subscriber is told when another life of its channel begins.
+/// A subscriber is told that another life of its channel has begun.
 fn assert_told_anew(client: &mut Client, epoch: u64) {
     let missed = json!({"missed": {"channel": "news", "epoch": epoch.to_string(), "from": 1, "to": 0}});
     assert_eq!(client.next(), missed);
@@ -132,7 +132,7 @@ fn users_are_reached_at_the_node_that_is_asked() {
     let (status, said) = push(&daemon, "/push?user=ann", "hi");
     assert_eq!((status, &said["recipients"]), (200, &json!(1)), "{said}");
     assert_eq!(client.next(), json!({"message": {"data": "hi"}}));
-    // What the others have to hear for good is refused.
+    // A revocation would be lost to the others.
     let revoked = daemon.ask("DELETE", "/users/ann?revoke=yes", &[], b"");
     assert_eq!(revoked.status, 503, "{}", revoked.text());
     let closed = daemon.ask("DELETE", "/users/ann", &[], b"");

@@ -37,6 +37,7 @@ fn generated() -> String {
         "users",
         "reads",
         "presence",
+        "nodes",
         "pending",
         "routes",
         "stats",

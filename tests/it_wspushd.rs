@@ -21,6 +21,8 @@ mod close;
 #[cfg(feature = "cluster")]
 mod cluster;
 #[cfg(feature = "cluster")]
+mod cluster_cuts;
+#[cfg(feature = "cluster")]
 mod cluster_failures;
 #[cfg(feature = "cluster")]
 mod cluster_hosts;
@@ -32,12 +34,16 @@ mod cluster_local;
 mod cluster_nodes;
 #[cfg(feature = "cluster")]
 mod cluster_presence;
+#[cfg(feature = "cluster")]
+mod cluster_spread;
 mod config_command;
 mod connections;
 mod deflate;
 mod demo;
 mod drain;
 mod fanout;
+#[cfg(feature = "feed")]
+mod feed;
 mod handle;
 #[cfg(feature = "handover")]
 mod handover;

@@ -1,5 +1,6 @@
 import io.wspush.BatchItem;
 import io.wspush.Delivery;
+import io.wspush.NodeInfo;
 import io.wspush.PublishTerms;
 import io.wspush.Receipt;
 import io.wspush.TooManyChannelsException;
@@ -10,6 +11,7 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletionException;
 
 /** The same as settings.c; the CPUs of the reactors are set by the builder's own method. */
 final class SettingsHost {
@@ -50,6 +52,22 @@ final class SettingsHost {
         return delivery.map(now -> now.recipients() + " " + now.written() + " " + now.lagging()).orElse("0 0 0");
     }
 
+    private static String nodes(WsPushServer server) {
+        try {
+            StringBuilder said = new StringBuilder("nodes");
+            for (NodeInfo node : server.nodes().join()) {
+                Check.that(node.sinceMs() > 0 && node.leaseMs() <= 10_000 && node.lagMs() >= 0, "a node that is there");
+                Check.that(!node.run().isEmpty() && !node.version().isEmpty() && node.connections() >= 0, "what it is");
+                said.append(' ').append(node.name());
+            }
+            return said.toString();
+        } catch (IllegalArgumentException alone) {
+            return "nodes none";
+        } catch (CompletionException away) {
+            return "nodes away";
+        }
+    }
+
     public static void main(String[] settings) throws IOException {
         WsPushServerBuilder builder = Check.builder().maxConnections(1_000);
         for (String setting : settings) {
@@ -62,6 +80,9 @@ final class SettingsHost {
             Optional<Receipt> receipt = Optional.empty();
             for (String line = input.readLine(); line != null; line = input.readLine()) {
                 switch (line) {
+                    case "nodes":
+                        System.out.println(nodes(server));
+                        break;
                     case "both":
                         server.publishBatch(List.of(BatchItem.channel("later", "2"), BatchItem.channel("urgent", "1")));
                         System.out.println("both");

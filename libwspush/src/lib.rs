@@ -37,6 +37,7 @@ pub mod jni;
 pub mod last_error;
 #[cfg(test)]
 mod layout;
+pub mod nodes;
 pub mod pending;
 pub mod presence;
 mod publishing;

@@ -3,7 +3,8 @@
 use std::ffi::{c_char, c_void};
 
 use wspush::endpoint::{
-    ChannelHistory, ChannelInfo, ChannelList, ChannelPage, ChannelPresence, ConnId, HistoryQuery, UserPage,
+    ChannelHistory, ChannelInfo, ChannelList, ChannelPage, ChannelPresence, ConnId, HistoryQuery, NodeInfo,
+    UserPage,
 };
 use wspush::push::{Kind, PushError};
 
@@ -27,6 +28,7 @@ pub(super) enum Found {
     Presence(ChannelPresence),
     Connections(UserPage),
     Sessions(Sessions),
+    Nodes(Vec<NodeInfo>),
 }
 
 /// Takes the answer to a question. It is called once for each question that was taken (`WSPUSH_OK`), on the server's
@@ -290,7 +292,7 @@ pub unsafe extern "C" fn wspush_answer_channel(
         let found = match &answer.0 {
             Found::Channels(page) => page.channels.get(index),
             Found::History(page) => Some(&page.channel).filter(|_| index == 0),
-            Found::Presence(_) | Found::Connections(_) | Found::Sessions(_) => None,
+            Found::Presence(_) | Found::Connections(_) | Found::Sessions(_) | Found::Nodes(_) => None,
         };
         let info = found.ok_or_else(|| none("channel", index))?;
         channel.put(wspush_channel_info {
@@ -397,7 +399,7 @@ pub unsafe extern "C" fn wspush_answer_next(answer: *const wspush_answer, after:
             Found::Channels(page) => page.next.map(|place| place + 1),
             Found::Connections(page) => page.next.map(|conn| conn.0),
             Found::Sessions(page) => page.next.map(|conn| conn.0),
-            Found::History(_) | Found::Presence(_) => None,
+            Found::History(_) | Found::Presence(_) | Found::Nodes(_) => None,
         };
         after.put(next.ok_or_else(|| CallError::new(WSPUSH_ENOTFOUND, "that was all"))?);
         Ok(WSPUSH_OK)

@@ -1,6 +1,7 @@
 //! Where the Redis server is, and the way to say it without its password: at an address, or where the Sentinels say.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -10,23 +11,28 @@ use redis::{Connection, ConnectionInfo, ConnectionLike, IntoConnectionInfo, Prot
 use super::certificates::Certificates;
 use super::connect::plain;
 use super::reply;
+use super::servers::Servers;
 
 /// No error repeats the URL.
-const NO_URL: &str = "the URL is not one of a Redis server";
+pub(super) const NO_URL: &str = "the URL is not one of a Redis server";
 /// Schemes, each with that of a server, of which Sentinels know.
 const SENTINELS: [(&str, &str); 2] = [("redis+sentinel://", "redis://"), ("rediss+sentinel://", "rediss://")];
+
+/// The same of those of a Redis Cluster.
+const CLUSTERS: [(&str, &str); 2] = [("redis-cluster://", "redis://"), ("rediss-cluster://", "rediss://")];
 
 /// A Redis server's address.
 pub(super) enum Address {
     Fixed(Server),
     Sentinels(Sentinels),
+    Cluster(Arc<Servers>),
 }
 
 /// One server.
 pub(super) struct Server {
     info: ConnectionInfo,
     certificates: Certificates,
-    shown: String,
+    pub shown: String,
 }
 
 /// Those who know which server is the master.
@@ -50,11 +56,17 @@ pub(super) struct Opened {
 impl Address {
     /// Reads a URL. No error repeats it.
     pub fn parse(url: &str, certificates: &Certificates) -> Result<Address, String> {
-        let sentinels =
-            SENTINELS.iter().find_map(|(scheme, server)| Some((url.strip_prefix(scheme)?, *server)));
+        let behind = |schemes: &[(&str, &'static str)]| {
+            schemes.iter().find_map(|&(scheme, server)| Some((url.strip_prefix(scheme)?.to_owned(), server)))
+        };
+        if let Some((rest, scheme)) = behind(&CLUSTERS) {
+            return Servers::parse(&rest, scheme, certificates)
+                .map(|servers| Address::Cluster(Arc::new(servers)));
+        }
+        let sentinels = behind(&SENTINELS);
         match sentinels {
             None => Server::parse(url, certificates).map(Address::Fixed),
-            Some((rest, scheme)) => Sentinels::parse(rest, scheme, certificates).map(Address::Sentinels),
+            Some((rest, scheme)) => Sentinels::parse(&rest, scheme, certificates).map(Address::Sentinels),
         }
     }
 
@@ -66,13 +78,15 @@ impl Address {
         match self {
             Address::Fixed(server) => server.open(within),
             Address::Sentinels(sentinels) => sentinels.master(within)?.open(within),
+            Address::Cluster(_) => Err("there are several servers".to_owned()),
         }
     }
 
     /// Whether a server that is connected to is still the one to be connected to.
     pub fn is_still(&self, server: &str, within: Duration) -> bool {
         match self {
-            Address::Fixed(_) => true,
+            // A master that is none any more says so.
+            Address::Fixed(_) | Address::Cluster(_) => true,
             // Sentinels that are away say nothing against it.
             Address::Sentinels(sentinels) => {
                 sentinels.master(within).map_or(true, |master| master.shown == server)
@@ -82,7 +96,7 @@ impl Address {
 }
 
 impl Server {
-    fn parse(url: &str, certificates: &Certificates) -> Result<Server, String> {
+    pub fn parse(url: &str, certificates: &Certificates) -> Result<Server, String> {
         let info: ConnectionInfo = url.into_connection_info().map_err(|_| NO_URL.to_owned())?;
         let redis = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
         let info = info
@@ -92,7 +106,7 @@ impl Server {
         Ok(Server { info, certificates: certificates.clone(), shown })
     }
 
-    fn open(&self, within: Duration) -> Result<Opened, String> {
+    pub fn open(&self, within: Duration) -> Result<Opened, String> {
         let client = self.certificates.client(self.info.clone())?;
         match client.get_connection_with_timeout(within) {
             Ok(connection) => Ok(Opened { connection, server: self.shown.clone() }),
@@ -191,6 +205,7 @@ impl fmt::Display for Address {
         f.write_str(match self {
             Address::Fixed(server) => &server.shown,
             Address::Sentinels(sentinels) => &sentinels.shown,
+            Address::Cluster(servers) => &servers.shown,
         })
     }
 }
@@ -222,6 +237,7 @@ mod tests {
             ("redis://user:s3cret@127.0.0.1:7000/2", "127.0.0.1:7000"),
             ("redis+sentinel://:s3cret@a:1,b/main/3", "main of a:1,b"),
             ("redis+sentinel://a:1,b/main?sentinel_password=s3cret", "main of a:1,b"),
+            ("redis-cluster://:s3cret@a:1,b/", "a:1,b"),
         ] {
             let address = parse(url).unwrap();
             assert_eq!((address.to_string(), format!("{address:?}")), (shown.into(), shown.into()));
@@ -232,6 +248,8 @@ mod tests {
             "redis+sentinel://:s3cret@a/",
             "redis+sentinel://a/m?sentinel_user=s3cret",
             "redis+sentinel://a/m?s3cret=x",
+            "redis-cluster://:s3cret@a/0",
+            "redis-cluster://:s3cret@",
         ] {
             let problem = parse(url).unwrap_err();
             assert!(!problem.contains("s3cret"), "{problem}");

@@ -1,5 +1,6 @@
 //! The commands to Redis for what this node wants, and what is answered.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use redis::{Cmd, Value, cmd};
@@ -9,15 +10,45 @@ use super::connect::{Link, strange};
 use super::{Terms, call, entry, member_id, reply};
 use crate::endpoint::{Published, Receipt};
 use crate::limits::{IDEMPOTENCY_MS, REVOKED_USERS_MAX};
-use crate::push::PushError;
+use crate::push::{Publication, PushError};
 use crate::reactor::engine::{Answered, Asked, Asker, Said, Wanted};
 
 /// Answers that wait for a node at the most, and for how many seconds they are kept when nobody takes them.
 const REPLIES_MAX: usize = 1_000;
 const REPLIES_KEPT_S: u64 = 60;
 
-/// A command that does what is asked for.
-pub(super) fn command(terms: &Terms, link: &Link, asked: &Asked) -> Cmd {
+/// The commands that do what is asked for: one, or where keys lie at several servers one for each run of publications
+/// of one partition.
+///
+/// # Errors
+/// It can't be asked for there.
+pub(super) fn commands(terms: &Terms, link: &Link, asked: &Asked) -> Result<Vec<Cmd>, PushError> {
+    let Wanted::Publish { publications, if_offset, .. } = &asked.what else {
+        return Ok(vec![command(terms, link, asked)]);
+    };
+    let parts = parts(terms, publications);
+    if parts.len() > 1 && if_offset.is_some() {
+        return Err(PushError::BadTerms(
+            "with redis-cluster:// if_offset goes with channels of one partition",
+        ));
+    }
+    Ok((0..).zip(parts).map(|part| publish(terms, link, asked, part)).collect())
+}
+
+/// The parts of a batch that go to Redis as one.
+fn parts(terms: &Terms, publications: &[(Arc<str>, Publication)]) -> Vec<Range<usize>> {
+    let partition = |(channel, _): &(Arc<str>, Publication)| terms.keys.partition(channel);
+    let runs = publications.chunk_by(|one, other| !terms.is_spread || partition(one) == partition(other));
+    let mut end = 0;
+    runs.map(|run| {
+        let start = end;
+        end += run.len();
+        start..end
+    })
+    .collect()
+}
+
+fn command(terms: &Terms, link: &Link, asked: &Asked) -> Cmd {
     let mut command = cmd("EVALSHA");
     match &asked.what {
         Wanted::Forget(channel) => {
@@ -27,7 +58,8 @@ pub(super) fn command(terms: &Terms, link: &Link, asked: &Asked) -> Cmd {
             terms.keys.of_partition(partition).iter().for_each(|key| _ = command.arg(key));
             command.arg(&**channel).arg(epoch).arg(entry);
         }
-        Wanted::Publish { .. } => publish(terms, link, asked, &mut command),
+        // Those are made by `publish`.
+        Wanted::Publish { .. } => {}
         Wanted::Call { call, node } => {
             let (epoch, entry) = terms.known.of(terms.keys.partitions());
             command.arg(&link.scripts.call).arg(5);
@@ -55,8 +87,11 @@ pub(super) fn command(terms: &Terms, link: &Link, asked: &Asked) -> Cmd {
     command
 }
 
-fn publish(terms: &Terms, link: &Link, asked: &Asked, command: &mut Cmd) {
-    let Wanted::Publish { publications, key, if_offset, except } = &asked.what else { return };
+fn publish(terms: &Terms, link: &Link, asked: &Asked, (number, part): (usize, Range<usize>)) -> Cmd {
+    let mut command = cmd("EVALSHA");
+    let Wanted::Publish { publications, key, if_offset, except } = &asked.what else { return command };
+    let (first, except) = (asked.ticket + part.start as u64, except.iter().skip(part.start));
+    let publications = &publications[part];
     let partitions: Vec<usize> =
         publications.iter().map(|(channel, _)| terms.keys.partition(channel)).collect();
     command.arg(&link.scripts.publish).arg(3 * publications.len() + usize::from(key.is_some()));
@@ -64,18 +99,21 @@ fn publish(terms: &Terms, link: &Link, asked: &Asked, command: &mut Cmd) {
         terms.keys.of_partition(partition).iter().for_each(|key| _ = command.arg(key));
     }
     if let Some((key, _)) = key {
-        command.arg(terms.keys.idempotency(partitions[0], key));
+        // Each part is judged for itself.
+        let key = if number == 0 { key.to_string() } else { format!("{key}\u{1}{number}") };
+        command.arg(terms.keys.idempotency(partitions[0], &key));
     }
     command.arg(terms.entries).arg(IDEMPOTENCY_MS);
     command.arg(key.as_ref().map_or(String::new(), |(_, fingerprint)| format!("{fingerprint:x}")));
     command.arg(if_offset.map_or(String::new(), |offset| offset.to_string()));
-    command.arg(&terms.origin).arg(asked.ticket).arg(publications.len());
-    let except = except.iter().copied().chain(std::iter::repeat(None));
+    command.arg(&terms.origin).arg(first).arg(publications.len());
+    let except = except.copied().chain(std::iter::repeat(None));
     for (((channel, publication), &partition), except) in publications.iter().zip(&partitions).zip(except) {
         let (epoch, entry) = terms.known.of(partition);
         command.arg(&**channel).arg(publication.payload()).arg(entry::flags(publication));
         command.arg(entry::except_text(except)).arg(epoch).arg(entry);
     }
+    command
 }
 
 /// Why nothing has come of it.
@@ -96,16 +134,17 @@ pub(super) enum Outcome {
     Done,
 }
 
-/// The outcome, as a script has said it.
-pub(super) fn read(terms: &Terms, asked: &Asked, answer: &Value) -> Result<Outcome, Problem> {
+/// The outcome, as the scripts have said it.
+pub(super) fn read(terms: &Terms, asked: &Asked, answers: &[Value]) -> Result<Outcome, Problem> {
+    if let Wanted::Publish { publications, .. } = &asked.what {
+        return read_parts(terms, publications, asked.ticket, answers).map(Outcome::Placed);
+    }
+    let [answer] = answers else { return Err(Problem::Server(strange())) };
     if let Value::ServerError(problem) = answer {
         return Err(Problem::Server(problem.to_string()));
     }
     match &asked.what {
-        Wanted::Publish { publications, .. } => {
-            let channels: Vec<&Arc<str>> = publications.iter().map(|(channel, _)| channel).collect();
-            read_places(terms, &channels, asked.ticket, answer).map(Outcome::Placed)
-        }
+        Wanted::Publish { .. } => Err(Problem::Server(strange())),
         Wanted::Forget(channel) => read_places(terms, &[channel], asked.ticket, answer).map(Outcome::Placed),
         Wanted::Call { node, .. } => {
             let heard = read_heard(terms, node.as_deref(), answer);
@@ -117,6 +156,40 @@ pub(super) fn read(terms: &Terms, asked: &Asked, answer: &Value) -> Result<Outco
             Ok(Outcome::Answered(Answered { ticket, said: Ok(said), missing }))
         }
         Wanted::Reply { .. } => Ok(Outcome::Done),
+    }
+}
+
+fn read_parts(
+    terms: &Terms,
+    publications: &[(Arc<str>, Publication)],
+    ticket: u64,
+    answers: &[Value],
+) -> Result<Published, Problem> {
+    let (mut receipts, mut duplicates, mut problem) = (Vec::new(), 0, None);
+    for (part, answer) in parts(terms, publications).into_iter().zip(answers) {
+        let first = ticket + part.start as u64;
+        let channels: Vec<&Arc<str>> = publications[part].iter().map(|(channel, _)| channel).collect();
+        let read = match answer {
+            Value::ServerError(problem) => Err(Problem::Server(problem.to_string())),
+            answer => read_places(terms, &channels, first, answer),
+        };
+        match read {
+            Ok(published) => {
+                duplicates += usize::from(published.duplicate);
+                receipts.extend(published.receipts);
+            }
+            Err(why) => problem = Some(why),
+        }
+    }
+    match problem {
+        None => Ok(Published::new(receipts, duplicates == answers.len())),
+        Some(Problem::Server(why)) if !receipts.is_empty() => {
+            let (done, all) = (receipts.len(), publications.len());
+            Err(Problem::Server(format!(
+                "{why}; {done} of {all} are published, and a repetition with a key adds the rest"
+            )))
+        }
+        Some(problem) => Err(problem),
     }
 }
 

@@ -50,7 +50,9 @@ impl Link {
         let Opened { mut wire, server } = terms.outside.open(connect, answer)?;
         let begin = |wire: &mut dyn Wire| {
             let info = ask(wire, cmd("INFO").arg("everything"))?;
-            check_server(reply::text(&info).unwrap_or_default())?;
+            let info = reply::text(&info).unwrap_or_default();
+            check_server(info)?;
+            check_kind(info, terms.is_spread)?;
             Scripts::load(wire)
         };
         match begin(&mut *wire) {
@@ -147,7 +149,7 @@ fn ask(wire: &mut dyn Wire, command: &redis::Cmd) -> Result<Value, String> {
 }
 
 /// Whether a server can be relied on that says this of itself.
-fn check_server(info: &str) -> Result<(), String> {
+pub(super) fn check_server(info: &str) -> Result<(), String> {
     let version = reply::field(info, "redis_version").unwrap_or("unknown");
     let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     let found = [numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)];
@@ -164,6 +166,19 @@ fn check_server(info: &str) -> Result<(), String> {
     match reply::field(info, "role") {
         Some("master") | None => Ok(()),
         Some(role) => Err(format!("the server is a {role}; publications go to a master")),
+    }
+}
+
+/// Whether it is one of a Redis Cluster, or none.
+fn check_kind(info: &str, is_spread: bool) -> Result<(), String> {
+    match (reply::field(info, "cluster_enabled") == Some("1"), is_spread) {
+        (true, false) => {
+            Err("the server is one of a Redis Cluster; the URL begins with redis-cluster:// then".to_owned())
+        }
+        (false, true) => {
+            Err("the server is none of a Redis Cluster; the URL begins with redis:// then".to_owned())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -228,6 +243,14 @@ mod tests {
             let problem = said(version, more).unwrap_err();
             assert!(problem.contains(why), "{problem}");
         }
+    }
+
+    #[test]
+    fn a_server_is_what_the_url_says() {
+        let kind = |enabled: &str, is_spread| {
+            check_kind(&format!("cluster_enabled:{enabled}\r\n"), is_spread).is_ok()
+        };
+        assert!(kind("0", false) && kind("1", true) && !kind("1", false) && !kind("0", true));
     }
 
     #[test]

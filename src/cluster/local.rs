@@ -1,5 +1,5 @@
-//! What this node places itself while Redis is away (`cluster_down = local`): for its own clients alone, in a life of
-//! each channel that is younger than all that was. What Redis has to judge (an idempotency key, `if_offset`, a
+//! Publications that this node places itself while Redis is away (`cluster_down = local`): for its own clients alone, in
+//! a life of each channel that is younger than all that was. What Redis has to judge (an idempotency key, `if_offset`, a
 //! revocation) is refused as otherwise.
 //!
 //! When Redis is back, another life of these channels begins at all nodes before anything is handed over again: the

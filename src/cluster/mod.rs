@@ -28,7 +28,12 @@ mod reader;
 mod reply;
 mod roll;
 mod scripts;
+mod servers;
+mod shards;
+mod slots;
 mod stepped;
+mod streams;
+mod watchers;
 mod writer;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -64,6 +69,8 @@ struct Terms {
     entries: usize,
     /// This node in this run of it: what comes back with this name is its own.
     origin: String,
+    /// The partitions may lie at several servers.
+    is_spread: bool,
     commands_max: usize,
     bytes_max: usize,
     /// Bytes of a partition that a node begins with at the most.
@@ -80,7 +87,7 @@ struct Terms {
     /// The name of this node, and since when it is there.
     node: String,
     since_ms: u64,
-    /// What this node places itself while Redis is away, if it does.
+    /// The publications that this node places itself while Redis is away, if it does.
     local: Option<Local>,
 }
 
@@ -125,6 +132,7 @@ impl Joining {
             outside,
             entries: config.cluster_entries,
             origin: format!("{node}:{:x}:{:x}", std::process::id(), unix_us),
+            is_spread: config.cluster.as_ref().is_some_and(|url| url.contains("-cluster://")),
             commands_max: config.inbox_commands_max,
             bytes_max: config.inbox_bytes_max,
             warm_bytes_max: config.logs_bytes_max / config.cluster_partitions,

@@ -7,6 +7,7 @@ use redis::{Cmd, Connection, ConnectionLike, Pipeline, Value};
 
 use super::address::Address;
 use super::connect::plain;
+use super::shards::Shards;
 
 /// A connection to the server.
 pub trait Wire: Send {
@@ -66,6 +67,10 @@ pub(super) struct System(pub Address);
 
 impl Outside for System {
     fn open(&self, connect: Duration, answer: Duration) -> Result<Opened, String> {
+        if let Address::Cluster(servers) = &self.0 {
+            let shards = Shards::open(servers, connect, answer)?;
+            return Ok(Opened { wire: Box::new(shards), server: servers.shown.clone() });
+        }
         let super::address::Opened { connection, server } = self.0.open(connect)?;
         let mut wire = Box::new(connection);
         let set = wire

@@ -237,23 +237,35 @@ impl Writer {
         if taken.is_empty() {
             pipeline.add_command(cmd("PING"));
         }
-        for (_, asked) in &taken {
+        let (mut sent, mut counts) = (Vec::with_capacity(taken.len()), Vec::with_capacity(taken.len()));
+        let mut refused = Vec::new();
+        for (since, asked) in taken {
             if let (Wanted::Call { .. }, Asker::Reactor(_)) = (&asked.what, asked.asker) {
                 // An answer may be read before this one has come.
                 self.terms.calls.begin(asked.ticket, asked.asker, self.terms.outside.now());
             }
-            pipeline.add_command(asking::command(&self.terms, link, asked));
+            match asking::commands(&self.terms, link, &asked) {
+                Ok(commands) => {
+                    counts.push(commands.len());
+                    sent.push((since, asked));
+                    commands.into_iter().for_each(|command| _ = pipeline.add_command(command));
+                }
+                Err(problem) => refused.push((asked, problem)),
+            }
         }
         let count = pipeline.len();
         let answers = match link.wire.ask(&pipeline) {
             Ok(answers) if answers.len() == count => answers,
-            Ok(_) => return self.lose(taken, &strange()),
-            Err(why) => return self.lose(taken, &why),
+            Ok(_) => return self.lose(sent, &strange()),
+            Err(why) => return self.lose(sent, &why),
         };
-        let mut lost = None;
-        for ((since, asked), answer) in taken.into_iter().zip(answers) {
+        refused.into_iter().for_each(|(asked, problem)| self.fail(asked, problem));
+        let (mut lost, mut answers) = (None, &answers[..]);
+        for ((since, asked), count) in sent.into_iter().zip(counts) {
+            let (own, rest) = answers.split_at(count);
+            answers = rest;
             self.count(since, &asked);
-            match asking::read(&self.terms, &asked, &answer) {
+            match asking::read(&self.terms, &asked, own) {
                 Ok(outcome) => self.end(asked, outcome),
                 Err(Problem::Push(problem)) => self.fail(asked, problem),
                 Err(Problem::Server(why)) => {
@@ -316,5 +328,7 @@ impl Writer {
 
 /// Another connection may lead to a server that does it.
 fn is_to_connect_again(why: &str) -> bool {
-    ["NOSCRIPT", "READONLY", "NOAUTH", "NOPERM", "MASTERDOWN"].iter().any(|code| why.contains(code))
+    ["NOSCRIPT", "READONLY", "NOAUTH", "NOPERM", "MASTERDOWN", "CLUSTERDOWN", "MOVED"]
+        .iter()
+        .any(|code| why.contains(code))
 }

@@ -147,6 +147,7 @@ fn help() -> String {
     let mut text = String::from(
         "A WebSocket push server\n\nUsage: wspushd [OPTIONS]\n       wspushd token new|check (see wspushd token \
          --help)\n       wspushd config default|schema|check (see wspushd config --help)\n       \
+         wspushd feed redis-stream|redis-channel|postgres (see wspushd feed --help)\n       \
          wspushd upgrade (see wspushd upgrade --help)\n       \
          wspushd completions bash|zsh|fish\n\nInvocation:\n",
     );

@@ -5,7 +5,7 @@ use super::setting::Value;
 use super::{Config, ConfigError};
 use crate::limits::{CLUSTER_NAME_BYTES_MAX, FILE_NAME_BYTES_MAX};
 
-/// What becomes of publications while the Redis server of a cluster is away.
+/// The fate of publications while the Redis server of a cluster is away.
 ///
 /// ```
 /// use wspush::config::{ClusterDown, Config};
@@ -21,29 +21,44 @@ pub enum ClusterDown {
     Local,
 }
 
-/// The ways to a server, and whether they are by Sentinels.
-const SCHEMES: [(&str, bool); 4] =
-    [("redis://", false), ("rediss://", false), ("redis+sentinel://", true), ("rediss+sentinel://", true)];
+/// The kind of server that a URL leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Server,
+    Sentinels,
+    Cluster,
+}
+
+/// The ways, by their schemes.
+const SCHEMES: [(&str, Way); 6] = [
+    ("redis://", Way::Server),
+    ("rediss://", Way::Server),
+    ("redis+sentinel://", Way::Sentinels),
+    ("rediss+sentinel://", Way::Sentinels),
+    ("redis-cluster://", Way::Cluster),
+    ("rediss-cluster://", Way::Cluster),
+];
 
 /// A Redis server, or none is set. No error repeats it.
 pub(super) fn url(value: Value) -> Result<Option<String>, String> {
     match value {
         Value::Unset => Ok(None),
         Value::Text(text) => {
-            let found = SCHEMES.iter().find_map(|(scheme, are)| Some((text.strip_prefix(scheme)?, *are)));
+            let found = SCHEMES.iter().find_map(|(scheme, way)| Some((text.strip_prefix(scheme)?, *way)));
             let names = SCHEMES.map(|(scheme, _)| scheme).join(", ");
-            let (rest, are_sentinels) =
+            let (rest, way) =
                 found.ok_or_else(|| format!("a URL that begins with one of {names} is expected"))?;
             let before_query = rest.split('?').next().unwrap_or_default();
             let (authority, path) = before_query.split_once('/').unwrap_or((before_query, ""));
             let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);
-            if are_sentinels && path.split('/').next().unwrap_or_default().is_empty() {
+            if way == Way::Sentinels && path.split('/').next().unwrap_or_default().is_empty() {
                 return Err(
                     "behind the Sentinels stands the master's name: redis+sentinel://h1,h2/name".to_owned()
                 );
             }
             let ok = hosts.split(',').all(|host| !host.is_empty())
-                && (are_sentinels || !hosts.contains(','))
+                && (way != Way::Server || !hosts.contains(','))
+                && (way != Way::Cluster || path.is_empty() && !rest.contains('?'))
                 && !text.contains('#')
                 && text.len() <= FILE_NAME_BYTES_MAX
                 && text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -127,6 +142,7 @@ mod tests {
             "redis://:s3cret@h:6379/0",
             "rediss://u:p@[::1]:7",
             "redis+sentinel://:p@a,b:1/main",
+            "redis-cluster://:p@a:7000,b",
             "rediss+sentinel://a,b/main?sentinel_user=u&sentinel_password=p%40",
         ] {
             assert_eq!(url(Value::Text(good.to_owned())), Ok(Some(good.to_owned())));
@@ -144,6 +160,8 @@ mod tests {
             "redis+sentinel://:s3cret@a,,b/main",
             "redis+sentinel://a?sentinel_password=s3cret",
             "rediss://:s3cret@h#insecure",
+            "redis-cluster://:s3cret@a,b/1",
+            "redis-cluster://:s3cret@a?x=y",
         ] {
             let problem = url(Value::Text(bad.to_owned())).unwrap_err();
             assert!(!problem.contains("s3cret"), "{problem}");

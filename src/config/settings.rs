@@ -403,7 +403,7 @@ settings! {
         "How much is logged";
     /// Not shown, as there may be a password in it.
     cluster: Option<String> = None,
-        row(Cluster, Kind::Text("a URL like redis://:password@host:6379/0, redis+sentinel://:password@h1,h2/name, or rediss://.. for TLS"), restart, true, cluster::url,
+        row(Cluster, Kind::Text("a URL like redis://:password@host:6379/0, redis+sentinel://:password@h1,h2/name or redis-cluster://h1,h2, or rediss..:// for TLS"), restart, true, cluster::url,
             shown_optional),
         "The Redis server by which several servers are one service: one order of publications, resumed anywhere";
     cluster_prefix: String = "wspush".to_owned(),

@@ -9,6 +9,7 @@ use crate::push::{Gap, HistoryOrder, Kind, Message, Past, PushError, Since};
 
 use super::ConnId;
 use super::channels::{ChannelInfo, ChannelList, ChannelPage};
+use super::node_info::NodeInfo;
 use super::presence::ChannelPresence;
 use super::requests::{PAGE_DEFAULT, PAGE_MAX};
 use super::sessions::{SessionInfo, SessionList, SessionPage};
@@ -166,6 +167,8 @@ pub enum Question {
     Session(ConnId, Answer<Option<SessionInfo>>),
     /// Which sessions are open?
     Sessions(SessionList, Answer<SessionPage>),
+    /// Which servers does the cluster have?
+    Nodes(Answer<Vec<NodeInfo>>),
 }
 
 impl Question {
@@ -177,7 +180,7 @@ impl Question {
             | Question::Presence(name, _)
             | Question::Forget(name, _) => name.len(),
             Question::Channels(list, _) => list.prefix.len(),
-            Question::Session(..) | Question::Sessions(..) => 0,
+            Question::Session(..) | Question::Sessions(..) | Question::Nodes(_) => 0,
         }
     }
 
@@ -190,6 +193,7 @@ impl Question {
             Question::Presence(_, answer) => answer.withdraw(),
             Question::Session(_, answer) => answer.withdraw(),
             Question::Sessions(_, answer) => answer.withdraw(),
+            Question::Nodes(answer) => answer.withdraw(),
         }
     }
 }

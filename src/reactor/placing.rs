@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::afar::Afar;
-use super::engine::{Answered, Asker, Placed};
+use super::engine::{Answered, Asker, Placed, Said};
 use super::reactor::Reactor;
 use super::shared::{Batch, Wake};
 use super::socket::Socket;
@@ -14,8 +14,9 @@ use crate::endpoint::admin;
 #[cfg(feature = "pusher")]
 use crate::endpoint::apps;
 use crate::endpoint::publishing::Later;
+use crate::endpoint::reads::Answer;
 use crate::endpoint::v1::{self, Denial};
-use crate::endpoint::{ConnId, Published, Receipt, Taken};
+use crate::endpoint::{ConnId, NodeInfo, Published, Receipt, Taken};
 use crate::protocol::response::Refusal;
 #[cfg(feature = "pusher")]
 use crate::protocol::response::Response;
@@ -35,6 +36,8 @@ enum Awaiting {
     App(Waiting, Box<Response>),
     /// A connection of the admin API that has asked all nodes for something.
     Afar(Waiting, Box<Afar>),
+    /// The host, which has asked which nodes there are.
+    Host(Answer<Vec<NodeInfo>>),
     /// A client that has published.
     V1 { conn: ConnId, id: Box<str>, channel: Arc<str> },
 }
@@ -111,10 +114,29 @@ impl<S: Socket> Reactor<S> {
         self.inbox.placing.0.insert(ticket, Awaiting::Afar(waiting, Box::new(afar)));
     }
 
+    /// Asks which nodes there are.
+    #[cold]
+    pub(super) fn ask_nodes_for_host(&mut self, answer: Answer<Vec<NodeInfo>>) {
+        match self.shared.ask_for_nodes(Asker::Reactor(self.shared.seat())) {
+            Ok(ticket) => _ = self.inbox.placing.0.insert(ticket, Awaiting::Host(answer)),
+            Err(problem) => self.tell(answer, Err(problem)),
+        }
+    }
+
     /// They have said it.
     pub(super) fn answered_afar(&mut self, Answered { ticket, said, missing }: Answered) {
-        if let Some(Awaiting::Afar(waiting, afar)) = self.inbox.placing.0.remove(&ticket) {
-            self.inbox.answers.push_back(Told::Connection(waiting, afar.answer(said, &missing)));
+        match self.inbox.placing.0.remove(&ticket) {
+            Some(Awaiting::Afar(waiting, afar)) => {
+                self.inbox.answers.push_back(Told::Connection(waiting, afar.answer(said, &missing)));
+            }
+            Some(Awaiting::Host(answer)) => {
+                let read = |(node, said)| match said {
+                    Said::Node(json) => Some(NodeInfo::read(node, &json)),
+                    _ => None,
+                };
+                self.tell(answer, said.map(|said| said.into_iter().filter_map(read).collect()));
+            }
+            _ => {}
         }
     }
 
@@ -151,6 +173,10 @@ impl<S: Socket> Reactor<S> {
                 // It was not taken.
                 let problem = outcome.err().unwrap_or(PushError::Stopped);
                 self.inbox.answers.push_back(Told::Connection(waiting, admin::refused(&problem.into())));
+            }
+            Some(Awaiting::Host(answer)) => {
+                let problem = outcome.err().unwrap_or(PushError::Stopped);
+                self.tell(answer, Err(problem));
             }
             None => {}
         }

@@ -56,6 +56,7 @@ impl<S: Socket> Reactor<S> {
                 let found = self.find_open(conn).and_then(|index| self.session_info(index));
                 self.tell(answer, Ok(found));
             }
+            Question::Nodes(answer) => self.ask_nodes_for_host(answer),
             Question::Sessions(list, answer) => {
                 if self.lists_of_host() < LISTS_OF_HOST_MAX {
                     self.list_sessions_for_host(list, answer);

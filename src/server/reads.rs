@@ -4,7 +4,9 @@
 use crate::endpoint::channels::{ChannelList, ChannelPage};
 use crate::endpoint::reads::{Answer, Question, check_limit};
 use crate::endpoint::users::{UserAction, UserRequest};
-use crate::endpoint::{ChannelHistory, ChannelInfo, ChannelPresence, ConnId, HistoryQuery, UserPage};
+use crate::endpoint::{
+    ChannelHistory, ChannelInfo, ChannelPresence, ConnId, HistoryQuery, NodeInfo, UserPage,
+};
 use crate::push::PushError;
 use crate::reactor::Command;
 use crate::reactor::user_commands::UserCommand;
@@ -54,6 +56,21 @@ impl Handle {
     ) -> Result<(), PushError> {
         check_limit(list.limit)?;
         self.ask(Question::Channels(list, Answer::new(answer)))
+    }
+
+    /// Which servers the cluster has, this one among them, by their names. Redis is asked, so the answer is
+    /// [`PushError::Unavailable`] if that is away.
+    ///
+    /// # Errors
+    /// [`PushError::BadTerms`]: this server is in none (`cluster` is not set).
+    pub fn nodes(
+        &self,
+        answer: impl FnOnce(Result<Vec<NodeInfo>, PushError>) + Send + 'static,
+    ) -> Result<(), PushError> {
+        if self.shared.engine().is_none() {
+            return Err(PushError::BadTerms("this server is no node of a cluster (cluster is not set)"));
+        }
+        self.ask(Question::Nodes(Answer::new(answer)))
     }
 
     /// The publications that a channel has, a page at a time; None: there is no such channel.

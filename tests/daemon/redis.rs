@@ -89,6 +89,27 @@ impl Redis {
         Redis { child, at, folder, flags: Vec::new(), client: Vec::new() }
     }
 
+    /// So many masters of a Redis Cluster.
+    pub fn cluster(count: usize) -> Vec<Redis> {
+        let start = |_| {
+            let at = fresh_address();
+            let ip = at.ip().to_string();
+            let flags =
+                ["--cluster-enabled", "yes", "--cluster-announce-ip", &ip, "--cluster-node-timeout", "2000"];
+            Redis::start_at(at, flags.iter().map(|&flag| flag.to_owned()).collect(), Vec::new())
+        };
+        let masters: Vec<Redis> = (0..count).map(start).collect();
+        let mut command = Command::new("redis-cli");
+        command.args(["--cluster", "create"]).args(masters.iter().map(|master| master.at.to_string()));
+        let made =
+            command.arg("--cluster-yes").stdin(Stdio::null()).output().expect("redis-cli is installed");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
+        wait("a Redis Cluster", || {
+            masters.iter().all(|master| master.cli(&["CLUSTER", "INFO"]).contains("cluster_state:ok"))
+        });
+        masters
+    }
+
     /// The command line's client: what it says.
     pub fn cli(&self, words: &[&str]) -> String {
         let mut command = Command::new("redis-cli");

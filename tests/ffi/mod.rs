@@ -14,6 +14,7 @@ mod handed;
 pub(crate) mod host;
 pub(crate) mod inbox;
 mod install;
+mod nodes;
 mod pieces;
 mod reactors;
 mod rooms;

@@ -24,7 +24,7 @@ fn programs() -> &'static [PathBuf] {
 }
 
 /// Hosts in C, C++ and Java with these settings.
-fn hosts<'a>(settings: &'a [&'a str]) -> impl Iterator<Item = Host> + 'a {
+pub(super) fn hosts<'a>(settings: &'a [&'a str]) -> impl Iterator<Item = Host> + 'a {
     let start = move |program: &PathBuf| Host::start_program(program, Tool::Sanitizers, settings);
     programs().iter().filter_map(start).chain(java::talking("SettingsHost", settings))
 }

@@ -27,6 +27,9 @@ check    reads the FILE, and what it names, as the server would, and says whethe
 /// The shells for which there are completions.
 const SHELLS: &str = "bash, zsh, fish";
 
+/// The flags of `wspushd feed`.
+const FEED: &str = "--source --to --channel --group --table --listen --from-start --help";
+
 /// Does what the arguments behind `config` say.
 pub(crate) fn run(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     let what = args.next().unwrap_or_default();
@@ -167,10 +170,13 @@ fn bash() -> String {
     let mut text = format!(
         "_wspushd() {{\n  local now=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}}\n  \
          case $before in\n    \
-         wspushd) COMPREPLY=($(compgen -W 'token config upgrade completions --config --check --help --version {all}' \
+         wspushd) COMPREPLY=($(compgen -W 'token config feed upgrade completions --config --check --help --version \
+         {all}' \
          -- \
          \"$now\")); return ;;\n    token) COMPREPLY=($(compgen -W 'new check' -- \"$now\")); return ;;\n    \
          config) COMPREPLY=($(compgen -W 'default schema check' -- \"$now\")); return ;;\n    \
+         feed) COMPREPLY=($(compgen -W 'redis-stream redis-channel postgres' -- \"$now\")); return ;;\n    \
+         --source|--to|--channel|--group|--table|--listen) [[ ${{COMP_WORDS[1]}} = feed ]] && return ;;\n    \
          completions) COMPREPLY=($(compgen -W 'bash zsh fish' -- \"$now\")); return ;;\n    \
          --config) COMPREPLY=($(compgen -f -- \"$now\")); return ;;\n",
         all = flags.join(" ")
@@ -192,7 +198,9 @@ fn bash() -> String {
     let all = flags.join(" ");
     let _ = write!(
         text,
-        "  esac\n  COMPREPLY=($(compgen -W '--config --check --help --version {all}' -- \"$now\"))\n}}\n\
+        "  esac\n  if [[ ${{COMP_WORDS[1]}} = feed ]]; then\n    \
+         COMPREPLY=($(compgen -W '{FEED}' -- \"$now\")); return\n  fi\n  \
+         COMPREPLY=($(compgen -W '--config --check --help --version {all}' -- \"$now\"))\n}}\n\
          complete -F _wspushd wspushd\n"
     );
     text
@@ -204,7 +212,7 @@ fn zsh_text(help: &str) -> String {
 }
 
 fn zsh() -> String {
-    let mut text = "#compdef wspushd\n_arguments \\\n  '1:command:(token config upgrade completions)' \\\n  \
+    let mut text = "#compdef wspushd\n_arguments \\\n  '1:command:(token config feed upgrade completions)' \\\n  \
                     '--config[TOML file with settings]:file:_files' \\\n  '--check[print the configuration in effect]' \
                     \\\n  '(- *)'{-h,--help}'[print help]' \\\n  '(- *)'{-V,--version}'[print the version]'"
         .to_owned();
@@ -222,7 +230,11 @@ fn zsh() -> String {
 }
 
 fn fish() -> String {
-    let mut text = "complete -c wspushd -n __fish_use_subcommand -f -a 'token config upgrade completions'\n\
+    let mut text = "complete -c wspushd -n __fish_use_subcommand -f -a 'token config feed upgrade completions'\n\
+                    complete -c wspushd -n '__fish_seen_subcommand_from feed' -f \
+                    -a 'redis-stream redis-channel postgres'\n\
+                    complete -c wspushd -n '__fish_seen_subcommand_from feed' -f \
+                    -a '--source --to --channel --group --table --listen --from-start'\n\
                     complete -c wspushd -n '__fish_seen_subcommand_from token' -f -a 'new check'\n\
                     complete -c wspushd -n '__fish_seen_subcommand_from config' -f -a 'default schema check'\n\
                     complete -c wspushd -n '__fish_seen_subcommand_from completions' -f -a 'bash zsh fish'\n\

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "daemon")]
 mod config;
+#[cfg(feature = "feed")]
+mod feed;
 #[cfg(feature = "systemd")]
 mod notify;
 #[cfg(not(feature = "systemd"))]
@@ -32,6 +34,10 @@ fn main() -> ExitCode {
     #[cfg(feature = "auth")]
     if env::args_os().nth(1).is_some_and(|first| first == "token") {
         return token::run(env::args_os().skip(2));
+    }
+    #[cfg(feature = "feed")]
+    if env::args_os().nth(1).is_some_and(|first| first == "feed") {
+        return feed::run(env::args_os().skip(2));
     }
     #[cfg(feature = "handover")]
     if env::args_os().nth(1).is_some_and(|first| first == "upgrade") {

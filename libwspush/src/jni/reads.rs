@@ -8,8 +8,8 @@ use jni::signature::{Primitive, ReturnType};
 use jni::sys::{jint, jlong};
 
 use wspush::endpoint::{
-    ChannelHistory, ChannelInfo, ChannelList, ChannelPage, ChannelPresence, ConnId, HistoryQuery, RouteId,
-    SessionInfo, SessionList, SessionPage, UserPage,
+    ChannelHistory, ChannelInfo, ChannelList, ChannelPage, ChannelPresence, ConnId, HistoryQuery, NodeInfo,
+    RouteId, SessionInfo, SessionList, SessionPage, UserPage,
 };
 use wspush::push::{Kind, PublishTerms, PushError};
 use wspush::server::Handle;
@@ -168,6 +168,7 @@ fn ask(handle: &Handle, question: &[&str], reply: Reply) -> Result<(), NativeErr
             let give = move |page: Result<_, _>| reply.give(page.map(|page| Some(connections(&page))));
             handle.user_connections(name, after, limit, give)?;
         }
+        ["nodes"] => handle.nodes(move |found| reply.give(found.map(|found| Some(nodes(&found)))))?,
         ["session", conn] => {
             let conn = ConnId(number(conn)?);
             handle.session(conn, move |found| {
@@ -271,6 +272,17 @@ fn presence(found: ChannelPresence) -> Vec<u8> {
         packed::put(&mut out, member.user.as_bytes());
         packed::put(&mut out, member.info.as_deref().unwrap_or_default().as_bytes());
         put_number(&mut out, member.connections.into());
+    }
+    out
+}
+
+fn nodes(found: &[NodeInfo]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for info in found {
+        [&info.node, &info.run, &info.version].iter().for_each(|text| packed::put(&mut out, text.as_bytes()));
+        for number in [info.since_ms, info.connections, info.lag_ms, info.lease_ms] {
+            put_number(&mut out, number);
+        }
     }
     out
 }

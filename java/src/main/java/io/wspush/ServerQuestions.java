@@ -1,5 +1,6 @@
 package io.wspush;
 
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
@@ -102,6 +103,19 @@ abstract class ServerQuestions {
      */
     public CompletableFuture<Optional<ChannelInfo>> forgetHistory(String channel) {
         return ask(new Packed().put("forget").put(channel), ChannelInfo::new);
+    }
+
+    /**
+     * Asks which servers the cluster has, this one among them; see {@link WsPushServer#channel channel}. Redis is asked: if
+     * that is away there is a {@link WsPushException} in the future.
+     *
+     * @return the servers, by their names
+     * @throws IllegalArgumentException if this server is in none (setting {@code cluster})
+     */
+    public CompletableFuture<List<NodeInfo>> nodes() {
+        Reply<List<NodeInfo>> reply = new Reply<>(NodeInfo::all);
+        Native.ask(id, new Packed().put("nodes").bytes(), reply);
+        return reply;
     }
 
     <T> CompletableFuture<Optional<T>> ask(Packed question, Function<Packed.Reader, T> read) {
