@@ -114,8 +114,9 @@ fn the_request_that_a_push_is_part_of_is_in_its_answer_and_in_the_log() {
     }
     let is_it = |line: &str| crate::daemon::field(line, "traceparent") == Some(PARENT);
     assert_eq!(crate::daemon::field(&daemon.wait_log(is_it), "request").map(|text| &text[..4]), Some("POST"));
-    let lines = daemon.log().lines().filter(|line| is_it(line)).count();
-    assert_eq!((lines, daemon.events("audit")), (4, 4));
+    let lines = || daemon.log().lines().filter(|line| is_it(line)).count();
+    crate::daemon::wait("the lines", || lines() >= 4);
+    assert_eq!((lines(), daemon.events("audit")), (4, 4));
     for wrong in ["", "x", "00-0-0-0", &PARENT.to_uppercase()] {
         let answer = daemon.ask("POST", "/push", &[("traceparent", wrong)], b"x");
         assert_eq!((answer.status, answer.json().get("traceparent")), (200, None), "{wrong}");

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use super::backends::{ask, event};
 use super::{Client, KEY, start, subscribed};
 use crate::daemon::{Daemon, Http, wait};
+#[cfg(feature = "handover")]
+use crate::handover::Folder;
 
 /// A client over plain HTTP.
 struct Fallback {
@@ -200,4 +202,36 @@ fn who_is_not_let_in_is_told_by_a_line() {
     let daemon = start("", &["--transports", "ws"]);
     let path = format!("/pusher/app/{KEY}/1/a/xhr?protocol=7");
     assert_eq!(Http::tcp(daemon.public).ask("POST", &path, &[], b"").status, 404);
+}
+
+#[cfg(feature = "handover")]
+#[test]
+fn a_stream_comes_over_and_a_client_that_polls_comes_back() {
+    for reactors in ["1", "2"] {
+        let folder = Folder::new(&format!("fallback-{reactors}"));
+        let app = format!("3 key={KEY} secret={} client_events=true", super::SECRET);
+        let flags = ["--pusher-app", app.as_str(), "--reactors", reactors, "--drain-ms", "0"];
+        let daemon = folder.start(&flags);
+        let mut client = Fallback::new(&daemon, "abcdefgh");
+        let mut lines = Lines::open(&daemon, &client);
+        assert_eq!(lines.next(), "o{}");
+        assert_eq!(lines.message()["event"], "pusher:connection_established");
+        assert_eq!(client.say(&subscribe("news")), 204);
+        assert_eq!(lines.message(), subscribed("news"));
+        let poll = format!("/pusher/app/{KEY}/1/polling0/xhr?protocol=7");
+        let mut polling = Http::tcp(daemon.public);
+        let first = polling.ask("POST", &poll, &[], b"").text();
+        assert!(first.starts_with("o{}\n"), "{first}");
+        let daemon = folder.succeed(daemon, &flags);
+        ask(&daemon, "POST /apps/3/events", &json!({ "name": "one", "channel": "news", "data": "{}" }));
+        assert_eq!(lines.message(), event("news", "one"));
+        // What it says finds it, by the connection that it has always said it on.
+        assert_eq!(client.say(&json!({ "event": "pusher:ping", "data": {} })), 204);
+        assert_eq!(lines.message()["event"], "pusher:pong");
+        assert_eq!(client.say(&subscribe("more")), 204);
+        assert_eq!(lines.message(), subscribed("more"));
+        // One that polls begins anew.
+        let again = polling.ask("POST", &poll, &[], b"").text();
+        assert!(again.starts_with("o{}\n") && again != first, "{again}");
+    }
 }

@@ -14,7 +14,7 @@ const TEXT: u8 = 1;
 const CLOSE: u8 = 8;
 
 /// The answers in which the lines lie.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub enum Carrier {
     /// One that has no end, in chunks.
     #[default]
@@ -24,7 +24,7 @@ pub enum Carrier {
 }
 
 /// Makes lines of frames, however those are cut.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize)]
 pub struct Lines {
     carrier: Carrier,
     /// Bytes that are no frames: the head of the answer.

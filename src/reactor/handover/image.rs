@@ -345,23 +345,6 @@ impl Reactor<Stream> {
         Ok(())
     }
 
-    /// Tells the host of the connections that have come over, before anything that they say.
-    pub(in super::super) fn introduce_taken_over(&mut self) {
-        for (index, serial) in std::mem::take(&mut self.taken_over) {
-            if !self.connections.is_open(index, serial) {
-                continue;
-            }
-            if Self::app_seat(&self.connections.slots[index]).is_some() {
-                self.ask_app_again(index);
-                continue;
-            }
-            let told = self.call_back(index, |handler, session| handler.on_taken_over(session));
-            if told.and_then(|()| self.send_replies(index)).is_err() {
-                self.scratch.replies.clear();
-            }
-        }
-    }
-
     /// Counts a connection that has come over in all that others know of it.
     fn count_in(&mut self, index: usize) {
         self.connections.used = self.connections.used.max(index + 1);
@@ -400,6 +383,7 @@ impl Reactor<Stream> {
                 if has_users {
                     self.connections.enter_user(index);
                 }
+                self.resume_session(index);
                 if self.has_host(kind) || has_questions {
                     self.taken_over.push((index, serial));
                 }

@@ -182,8 +182,7 @@ pub struct AppSession {
     pub watches: Vec<Box<str>>,
     /// Its questions that the host has not answered yet.
     pub questions: Vec<Question>,
-    /// The session whose requests are its own, if it is no WebSocket; then it stays where it is.
-    #[serde(skip)]
+    /// The session whose requests are its own, if it is no WebSocket.
     pub session: Option<Box<str>>,
 }
 

@@ -18,6 +18,7 @@ use crate::endpoint::Kind;
 use crate::endpoint::hosted::{Hosted, HostedImage};
 use crate::protocol::message::{Assembly, AssemblyImage};
 use crate::protocol::pool::{Chain, Pool};
+use crate::protocol::pusher::lines::Lines;
 use crate::push::{ChannelId, Cursor, Form, Memberships};
 
 /// A slot without its socket.
@@ -48,6 +49,7 @@ struct ExtraImage {
     http: Option<RequestImage>,
     stash: Vec<u8>,
     app: Option<Box<AppSession>>,
+    lines: Option<Box<Lines>>,
     ending: Option<Box<Ending>>,
     hosted: Option<HostedImage>,
 }
@@ -95,6 +97,8 @@ impl<S> Slot<S> {
         if self.stays() {
             image.flags.set(Flags::TLS, false);
             image.flags.set(Flags::KERNEL_TLS, false);
+            // Its session is here.
+            image.extra.iter_mut().for_each(|extra| extra.lines = None);
         }
         if self.is_undecided() {
             image.ask_again();
@@ -103,14 +107,15 @@ impl<S> Slot<S> {
     }
 
     /// Whether it can't be handed to another process: TLS that this one speaks, a message in pieces under way, an
-    /// answer that is being made.
+    /// answer that is being made, lines that are polled.
     pub fn stays(&self) -> bool {
         let extra_stays = self.extra.as_ref().is_some_and(|extra| {
             extra.tls.is_some() || extra.aside.as_ref().is_some_and(|aside| aside.flow.is_some())
         });
         let is_answered = self.phase == Phase::Admin && self.flags.any(Flags::LISTING);
-        // The kernel's TLS stays with the socket.
-        extra_stays || is_answered || self.flags.any(Flags::TLS)
+        // The kernel's TLS stays with the socket, and lines are written as TLS is.
+        let is_tls = self.flags.any(Flags::TLS) && !self.is_plain_below();
+        extra_stays || is_answered || is_tls || self.is_polled()
     }
 
     fn is_undecided(&self) -> bool {
@@ -178,6 +183,7 @@ impl Extra {
             http: self.http.as_ref().map(|request| request.image(pool)),
             stash: self.aside.as_ref().map(|aside| aside.stash.to_vec()).unwrap_or_default(),
             app: self.aside.as_ref().and_then(|aside| aside.app.clone()),
+            lines: self.aside.as_ref().and_then(|aside| aside.lines.clone()),
             ending: self.ending.clone(),
             hosted: self.hosted.as_ref().and_then(|hosted| hosted.image()),
         }
@@ -194,6 +200,7 @@ impl Extra {
             http,
             stash,
             app,
+            lines,
             ending,
             hosted,
         } = image;
@@ -209,8 +216,8 @@ impl Extra {
             Some(image) => Some(Box::new(outbox_of(image, saved)?)),
             None => None,
         };
-        let is_aside = !stash.is_empty() || app.is_some();
-        let aside = is_aside.then(|| Box::new(Aside { stash: stash.into(), app, ..Aside::default() }));
+        let aside = Aside { stash: stash.into(), app, lines, ..Aside::default() };
+        let aside = (!aside.is_empty()).then(|| Box::new(aside));
         Ok(Extra {
             memberships,
             mid,
