@@ -1,6 +1,6 @@
-//! Publications that this node places itself while Redis is away (`cluster_down = local`): for its own clients alone, in
-//! a life of each channel that is younger than all that was. What Redis has to judge (an idempotency key, `if_offset`, a
-//! revocation) is refused as otherwise.
+//! Publications that this node places itself while Redis is away (`cluster_down = local`): for its own clients alone,
+//! in a life of each channel that is younger than all that was. Redis alone can judge an idempotency key, `if_offset`
+//! and a revocation: those are refused as otherwise.
 //!
 //! When Redis is back, another life of these channels begins at all nodes before anything is handed over again: the
 //! others have missed what was placed here, and this node's clients what was placed elsewhere. All of them are told.

@@ -47,7 +47,8 @@ mod tests {
 
     #[test]
     fn a_node_says_what_it_is() {
-        let json = r#"{"run":"a:1:2","version":"9.9","since_ms":7,"connections":3,"lag_ms":1,"lease_ms":9000,"new":[]}"#;
+        let json = r#"{"run":"a:1:2","version":"9.9","since_ms":7,
+            "connections":3,"lag_ms":1,"lease_ms":9000,"new":[]}"#;
         let info = NodeInfo::read("a".to_owned(), json);
         assert_eq!((&*info.node, &*info.run, &*info.version), ("a", "a:1:2", "9.9"));
         assert_eq!((info.since_ms, info.connections, info.lag_ms, info.lease_ms), (7, 3, 1, 9_000));

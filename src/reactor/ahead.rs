@@ -33,6 +33,7 @@ impl Ahead {
                 false
             }
             Some(_) => true,
+            None if now_us < read_us => false,
             None => {
                 if self.0.len() == NOTES_MAX {
                     self.0.pop_front();
@@ -72,6 +73,7 @@ mod tests {
         assert!(asks(5, (400, 101)), "it may be there by now");
         (0..NOTES_MAX as u64).for_each(|n| assert!(asks(1_000 + n, (500, 500))));
         assert!(asks(6, (600, 600)), "it was forgotten");
+        assert!(!asks(7, (600, u64::MAX)), "nothing is to be read");
         assert_eq!(ahead.0.len(), NOTES_MAX);
     }
 }
