@@ -12,8 +12,9 @@ use crate::simulation::number;
 
 const S: u64 = 1_000_000;
 
-/// Small ones in `cargo test`.
+/// Small ones in `cargo test`, and some more in which something was found.
 const SEEDS: u64 = 60;
+const FOUND: [u64; 4] = [117, 156, 189, 707];
 
 /// Everybody has everything before this time is over.
 const LAST_US: u64 = 60 * S;
@@ -48,7 +49,7 @@ fn small(dice: &mut Dice) -> Plan {
     }
 }
 
-fn runs(seeds: u64, name: &str, run: impl Fn(Dice) -> Verdict) -> Verdict {
+fn runs(seeds: u64, found: &[u64], name: &str, run: impl Fn(Dice) -> Verdict) -> Verdict {
     if let Some(seed) = number("WSPUSH_SEED") {
         let verdict = run(Dice::from_seed(seed));
         println!("{verdict:?}");
@@ -56,7 +57,8 @@ fn runs(seeds: u64, name: &str, run: impl Fn(Dice) -> Verdict) -> Verdict {
     }
     let first = number("WSPUSH_FIRST_SEED").unwrap_or(0);
     let mut total = Verdict::default();
-    for seed in first..first + number("WSPUSH_SEEDS").unwrap_or(seeds) {
+    let count = number("WSPUSH_SEEDS").unwrap_or(seeds);
+    for seed in (first..first + count).chain(found.iter().copied()) {
         match catch_unwind(AssertUnwindSafe(|| run(Dice::from_seed(seed)))) {
             Ok(verdict) => total += verdict,
             Err(_) => panic!(
@@ -72,7 +74,7 @@ fn runs(seeds: u64, name: &str, run: impl Fn(Dice) -> Verdict) -> Verdict {
 
 #[test]
 fn small_ones_are_one_service_whatever_goes_wrong() {
-    let total = runs(SEEDS, "small", |mut dice| {
+    let total = runs(SEEDS, &FOUND, "small", |mut dice| {
         let plan = small(&mut dice);
         fleet::run(dice, plan)
     });
@@ -85,7 +87,7 @@ fn small_ones_are_one_service_whatever_goes_wrong() {
 
 #[test]
 fn large_ones_reach_a_hundred_million_within_a_minute() {
-    let total = runs(1, "large", |dice| fleet::run(dice, large()));
+    let total = runs(1, &[], "large", |dice| fleet::run(dice, large()));
     assert_eq!(total.told_within, 0, "within a life nothing is ever gone: {total:?}");
     assert!(total.recovered > 0 && total.receipts > 0, "{total:?}");
 }

@@ -51,9 +51,15 @@ static double now(void) {
     return at.tv_sec * 1e3 + at.tv_nsec / 1e6;
 }
 
+/* Each comes from an address of its own: among 15,000 connections from one the kernel looks for a free port for some
+ * 30 ms, in which nobody here would hear anything. */
 static void come(struct client *client) {
+    unsigned n = client - clients, one = 1;
+    struct sockaddr_in own = {.sin_family = AF_INET};
+    own.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 256 * (1 + n / 250) + n % 250);
     client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (client->fd < 0 || connect(client->fd, (struct sockaddr *)&server, sizeof server) != 0 ||
+    if (client->fd < 0 || setsockopt(client->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one) != 0 ||
+        bind(client->fd, (struct sockaddr *)&own, sizeof own) != 0 || connect(client->fd, (struct sockaddr *)&server, sizeof server) != 0 ||
         send(client->fd, REQUEST, sizeof REQUEST - 1, MSG_NOSIGNAL) < 0) {
         perror("connect");
         exit(1);
@@ -133,7 +139,8 @@ static int hear(struct client *client, const unsigned char *input, size_t len, d
             return dropped(client), 0;
         }
     }
-    if (client->is_churn && client->got >= STAYS) {
+    /* Not all of them at once. */
+    if (client->is_churn && client->got >= STAYS / 2 + (client - clients) % STAYS) {
         leave(client);
         come(client);
         return 0;

@@ -226,7 +226,11 @@ impl Directory {
     /// Nobody is subscribed to this channel at a reactor any more, or to what was published now; `logged` is the offset
     /// that follows what has come there.
     pub fn vacate(&mut self, seat: usize, name: &str, epoch: u64, logged: Option<u64>) -> Vacated {
-        let Some(key) = self.find(name, epoch) else { return Vacated::Gone };
+        let Some(key) = self.find(name, epoch) else {
+            // The word of a younger life is on its way to the reactor, behind publications of this one.
+            let has_younger = self.names.get(name).is_some_and(|&key| self.heads[key as usize].epoch > epoch);
+            return if has_younger { Vacated::Kept } else { Vacated::Gone };
+        };
         let head = &mut self.heads[key as usize];
         head.held &= !(1 << seat);
         if head.held != 0 {

@@ -156,6 +156,7 @@ impl<S: Socket> Reactor<S> {
         }
         if self.channels.try_get(id).is_some() {
             self.channels.begin_anew(id, epoch, self.now.mono_us);
+            self.vacate(id);
         }
         true
     }

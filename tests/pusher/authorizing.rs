@@ -62,13 +62,19 @@ struct Rig {
 
 impl Rig {
     fn start(handshake_ms: u64, reactors: usize) -> Rig {
+        Rig::start_with(Config {
+            handshake_ms,
+            reactors: wspush::config::Reactors::Count(reactors.try_into().unwrap()),
+            ..Config::default()
+        })
+    }
+
+    fn start_with(config: Config) -> Rig {
         let config = Config {
             listen: vec!["127.0.0.1:0".parse().unwrap()],
             log_level: LogLevel::Off,
-            handshake_ms,
-            reactors: wspush::config::Reactors::Count(reactors.try_into().unwrap()),
             pusher_app: vec![format!("3 key={KEY} secret={SECRET}").parse().unwrap()],
-            ..Config::default()
+            ..config
         };
         let ((seen_by, seen), (later_by, later)) = (channel(), channel());
         let make = |handle| {
@@ -250,4 +256,33 @@ fn who_is_no_host_is_not_asked() {
     assert_eq!(client.ask(&asked("private-a", &auth)), subscribed("private-a"));
     handle.drain();
     thread.join().unwrap().unwrap();
+}
+
+/// The answer to the first server's question finds nobody, so the second one's host is asked.
+#[cfg(feature = "handover")]
+#[test]
+fn a_successor_is_asked_again() {
+    let socket = std::env::temp_dir().join(format!("wspush-authorizing-{}", std::process::id()));
+    let start = || {
+        let handover = Some(format!("unix:{}", socket.display()));
+        Rig::start_with(Config { handshake_ms: 60_000, handover, ..Config::default() })
+    };
+    let first = start();
+    let mut client = first.open();
+    assert_eq!(client.subscribe("news"), subscribed("news"));
+    client.send(&asked("private-a", "later"));
+    client.send(&asked("private-b", "later"));
+    client.send(&sign_in("later"));
+    let former: Vec<(ConnId, u32)> = (0..3).map(|_| first.later.recv().unwrap()).collect();
+    let second = start();
+    let anew: Vec<(ConnId, u32)> = (0..3).map(|_| second.later.recv().unwrap()).collect();
+    assert!(anew.iter().all(|(conn, _)| *conn == former[0].0), "it is the same connection");
+    let asked: Vec<_> = second.seen.try_iter().map(|(channel, ..)| channel).collect();
+    assert_eq!(asked, [Some("private-a".to_owned()), Some("private-b".to_owned()), None]);
+    second.authorize(anew[1], Authorized::yes());
+    assert_eq!(client.next(), subscribed("private-b"));
+    second.authorize(anew[0], Authorized::no("no"));
+    assert_eq!(status(&client.next()), 403);
+    second.authorize(anew[2], Authorized::as_user(r#"{"id":"7"}"#));
+    assert_eq!(client.next()["event"], "pusher:signin_success");
 }

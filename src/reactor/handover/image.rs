@@ -353,7 +353,6 @@ impl Reactor<Stream> {
         let (is_blocked, is_queued) = (slot.flags.any(Flags::BLOCKED), slot.flags.any(Flags::QUEUED));
         let (is_known, kind) = (slot.flags.any(Flags::KNOWN), slot.kind);
         let has_users = slot.has_users();
-        let has_questions = slot.has_questions();
         let is_kernel_tls = slot.flags.any(Flags::KERNEL_TLS);
         slot.flags.set(Flags::QUEUED, false);
         let held = slot.backlog_bytes();
@@ -384,7 +383,7 @@ impl Reactor<Stream> {
                     self.connections.enter_user(index);
                 }
                 self.resume_session(index);
-                if self.has_host(kind) || has_questions {
+                if self.has_host(kind) || self.connections.slots[index].has_questions() {
                     self.taken_over.push((index, serial));
                 }
             }

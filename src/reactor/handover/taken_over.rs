@@ -10,8 +10,7 @@ impl Reactor<Stream> {
             if !self.connections.is_open(index, serial) {
                 continue;
             }
-            if Self::app_seat(&self.connections.slots[index]).is_some() {
-                self.ask_app_again(index);
+            if self.ask_app_again(index) {
                 continue;
             }
             let told = self.call_back(index, |handler, session| handler.on_taken_over(session));

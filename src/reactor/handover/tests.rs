@@ -105,7 +105,7 @@ fn the_format_is_pinned() {
     assert_eq!((VERSION, &*sum), (5, "ab58b77e41aad268c4bfa72213c00870902d7046"));
     assert_eq!(
         (VERSION, &*layout),
-        (5, "9086d9795b8e8356a5dadc9801bebaa9e86605c6"),
+        (5, "9695d94739d89a0a77a723a9a0092293bc332ab3"),
         "has the layout of what is told changed?"
     );
 }

@@ -203,9 +203,12 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// The questions of a connection that has come over from another server are asked again: an answer to one of that
-    /// server's finds nobody.
+    /// server's finds nobody. False: it is of no app.
     #[cfg(feature = "handover")]
-    pub(in super::super) fn ask_app_again(&mut self, index: usize) {
+    pub(in super::super) fn ask_app_again(&mut self, index: usize) -> bool {
+        if Self::app_seat(&self.connections.slots[index]).is_none() {
+            return false;
+        }
         let questions = self.hold(index, |slot| {
             let app = slot.extra.as_mut().and_then(|extra| extra.aside.as_mut()?.app.as_mut());
             let questions = app.map(|app| std::mem::take(&mut app.questions)).unwrap_or_default();
@@ -215,13 +218,14 @@ impl<S: Socket> Reactor<S> {
         let conn = self.connections.slots[index].id(index);
         for question in questions {
             if self.find_open(conn).is_none() {
-                return;
+                break;
             }
             let app = self.app_of(index);
             if let Some(verdict) = self.authorize(index, &app, question.wanted()) {
                 self.beside(index, |reactor| reactor.follow_verdict(index, question.wanted(), verdict));
             }
         }
+        true
     }
 
     fn follow_verdict(

@@ -80,8 +80,11 @@ impl Fleet {
             let listeners = || self.ears.iter().filter(|ear| ear.channels.contains(&post.channel));
             for ear in listeners() {
                 let is_known = match ear.heard.get(&place) {
-                    // In a life that is over, which all were told.
-                    Some((heard, _)) => *heard == text || ear.stands[&post.channel].0 > epoch,
+                    // In a life that is over, which all were told; or all who have seen it have died with the server.
+                    Some((heard, _)) => {
+                        let is_over = ear.stands[&post.channel].0 > epoch;
+                        *heard == text || is_over || self.plan.failovers > 0 && self.plan.deaths > 0
+                    }
                     None => ear.knows_of(&place),
                 };
                 assert!(is_known, "ear {} has not got post {number}, {place:?}, and does not know", ear.n);
@@ -159,7 +162,9 @@ impl Fleet {
         }
         for (place, texts) in said.iter().filter(|(_, texts)| texts.len() > 1) {
             let is_over = heads.get(&place.0).is_some_and(|(epoch, _)| *epoch > place.1);
-            assert!(is_over && self.plan.failovers > 0, "{texts:?} were heard at {place:?}");
+            // Or all who have seen them have died with it.
+            let is_to_be = self.plan.failovers > 0 && (is_over || self.plan.deaths > 0);
+            assert!(is_to_be, "{texts:?} were heard at {place:?}");
             verdict.diverged += 1;
         }
         said
