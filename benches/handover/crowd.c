@@ -59,7 +59,8 @@ static void come(struct client *client) {
     own.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 256 * (1 + n / 250) + n % 250);
     client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (client->fd < 0 || setsockopt(client->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one) != 0 ||
-        bind(client->fd, (struct sockaddr *)&own, sizeof own) != 0 || connect(client->fd, (struct sockaddr *)&server, sizeof server) != 0 ||
+        bind(client->fd, (struct sockaddr *)&own, sizeof own) != 0 ||
+        connect(client->fd, (struct sockaddr *)&server, sizeof server) != 0 ||
         send(client->fd, REQUEST, sizeof REQUEST - 1, MSG_NOSIGNAL) < 0) {
         perror("connect");
         exit(1);

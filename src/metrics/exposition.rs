@@ -1,4 +1,4 @@
-//! What `/metrics` answers: for each metric its help, its type and its samples, in Prometheus's text format or, for
+//! The answer of `/metrics`: for each metric its help, its type and its samples, in Prometheus's text format or, for
 //! whoever takes native histograms, in its messages.
 
 use std::io::Write as _;

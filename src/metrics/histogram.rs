@@ -57,7 +57,7 @@ impl Histogram {
         self.classes.iter_mut().zip(other.classes).for_each(|(count, more)| *count += more);
         self.sum_us = self.sum_us.saturating_add(other.sum_us);
         self.fine = match (self.fine.take(), &other.fine) {
-            // What it shares with another copy must not grow by what is added to this one.
+            // The classes that it shares with another copy must not grow by what is added to this one.
             (Some(own), Some(other)) => Some(Arc::new(own.with(other))),
             (own, other) => own.or_else(|| other.clone()),
         };

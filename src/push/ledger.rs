@@ -381,8 +381,8 @@ impl Ledger {
     }
 
     /// Brings the deliveries that are not settled up to date and shows each of them to `changed`, with what was written
-    /// since the last time; how many publications it has looked at. Those before `logged_from` are no longer in the log,
-    /// so whoever still lags behind them has `lost` them.
+    /// since the last time; how many publications it has looked at. Those before `logged_from` are no longer in the
+    /// log, so whoever still lags behind them has `lost` them.
     ///
     /// Nobody can ask about receipts before `asked_from`. A subscriber that doesn't read would otherwise have
     /// everything behind it looked at in every turn.

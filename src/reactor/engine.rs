@@ -14,8 +14,8 @@ use crate::endpoint::{ConnId, Published};
 use crate::metrics::ClusterGauges;
 use crate::push::{Delivery, Publication, PushError};
 
-/// Whether a server of this build can be one of several nodes. Where it can't there never is an engine, and the compiler
-/// leaves out what is for one alone.
+/// Whether a server of this build can be one of several nodes. Where it can't there never is an engine, and the
+/// compiler leaves out what is for one alone.
 pub const CAN_CLUSTER: bool = cfg!(any(test, feature = "cluster"));
 
 /// The engine, on the threads of those who publish: it waits for nothing.

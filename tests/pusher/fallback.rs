@@ -225,7 +225,7 @@ fn a_stream_comes_over_and_a_client_that_polls_comes_back() {
         let daemon = folder.succeed(daemon, &flags);
         ask(&daemon, "POST /apps/3/events", &json!({ "name": "one", "channel": "news", "data": "{}" }));
         assert_eq!(lines.message(), event("news", "one"));
-        // What it says finds it, by the connection that it has always said it on.
+        // Its messages find it, by the connection that it has always said it on.
         assert_eq!(client.say(&json!({ "event": "pusher:ping", "data": {} })), 204);
         assert_eq!(lines.message()["event"], "pusher:pong");
         assert_eq!(client.say(&subscribe("more")), 204);

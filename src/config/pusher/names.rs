@@ -70,8 +70,8 @@ pub fn id_of_app_itself(name: &str) -> Option<&str> {
 
 const APP: &str = "pusher ";
 
-/// The id of the app whose channel has this name in the server, and the channel's name in the app. A build that does not
-/// speak the protocol has no such channels.
+/// The id of the app whose channel has this name in the server, and the channel's name in the app. A build that does
+/// not speak the protocol has no such channels.
 pub fn app_channel(channel: &str) -> Option<(&str, String)> {
     if !PUSHER_SPOKEN {
         return None;
