@@ -8,8 +8,8 @@ use super::super::channel_name::APPS;
 use super::PusherApp;
 use crate::limits::PUSHER_NAME_BYTES_MAX;
 
-/// Whether this build speaks the protocol. One that does not has no apps: its settings refuse them, and where it is asked
-/// for this the compiler leaves out what is for apps alone.
+/// Whether this build speaks the protocol. One that does not has no apps: its settings refuse them, and where it is
+/// asked for this the compiler leaves out what is for apps alone.
 pub const PUSHER_SPOKEN: bool = cfg!(any(test, feature = "pusher"));
 
 /// Pusher's bytes, and ours in their place.
