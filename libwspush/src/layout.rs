@@ -9,6 +9,7 @@ use std::process::{self, Command};
 use super::authorization::wspush_authorization_info;
 use super::batch::wspush_batch_item;
 use super::callbacks::wspush_callbacks;
+use super::nodes::wspush_node;
 use super::pending::{wspush_acceptance, wspush_refusal};
 use super::presence::{wspush_member, wspush_presence_info};
 use super::publishing::{wspush_conflict, wspush_terms};
@@ -59,6 +60,7 @@ fn source() -> String {
         wspush_history_query { struct_size, since, since_length, limit, newest_first }
         wspush_channel_info { struct_size, name, epoch, offset, first, bytes, subscribers, members }
         wspush_publication { struct_size, offset, time_ms, kind, data, length }
+        wspush_node { struct_size, name, run, version, since_ms, connections, lag_ms, lease_ms }
         wspush_presence_info { struct_size, channel, epoch, offset, count, listed }
         wspush_member { struct_size, user, info, connections }
         wspush_acceptance {

@@ -91,7 +91,7 @@ fn publish_terms<'a>(parts: &[&'a str]) -> Option<PublishTerms<'a>> {
     let mut terms = PublishTerms::default();
     terms.idempotency_key = idempotency_key;
     terms.if_offset = u64::try_from(offset).ok();
-    terms.traceparent = Some(traceparent);
+    terms.traceparent = Some(traceparent).filter(|text| !text.is_empty());
     Some(terms.pace(payload::pace(pace)?))
 }
 
@@ -331,11 +331,19 @@ mod tests {
 
     #[test]
     fn terms_as_java_packs_them() {
-        assert_eq!(publish_terms(&["", "-1", ""]), Some(PublishTerms::default()));
+        assert_eq!(publish_terms(&["", "-1", "", ""]), Some(PublishTerms::default()));
         let terms = PublishTerms::default().idempotency_key("k").if_offset(0).pace(Pace::WithinMs(5));
-        assert_eq!(publish_terms(&["=k", "0", "d5"]), Some(terms));
-        assert_eq!(publish_terms(&["=", "-1", ""]), Some(PublishTerms::default().idempotency_key("")));
-        for wrong in [&[][..], &["="], &["=", "x"], &["=", "1", "2"], &["", "-1", "r0"]] {
+        assert_eq!(publish_terms(&["=k", "0", "d5", "00-a"]), Some(terms.traceparent("00-a")));
+        assert_eq!(publish_terms(&["=", "-1", "", ""]), Some(PublishTerms::default().idempotency_key("")));
+        let wrong = [
+            &[][..],
+            &["="],
+            &["=", "-1", ""],
+            &["=", "x", "", ""],
+            &["=", "1", "2", ""],
+            &["", "-1", "r0", ""],
+        ];
+        for wrong in wrong {
             assert_eq!(publish_terms(wrong), None);
         }
     }
