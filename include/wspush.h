@@ -1458,8 +1458,8 @@ wspush_status wspush_answer_member(const struct wspush_answer *answer,
                                    size_t index,
                                    struct wspush_member *member);
 
-/* Asks which servers the cluster has: `wspush_answer_node` with each index, this one among them. Redis is asked, so the
- * status of the answer is `WSPUSH_EAGAIN` if that is away. `WSPUSH_EINVAL`: this server is in none (setting
+/* Asks which servers the cluster has: `wspush_answer_node` with each index, this one among them. Redis is asked, so
+ * the status of the answer is `WSPUSH_EAGAIN` if that is away. `WSPUSH_EINVAL`: this server is in none (setting
  * `cluster`). As `wspush_channel` otherwise. */
 wspush_status wspush_nodes(const struct wspush_server *server,
                            wspush_on_answer on_answer,

@@ -36,6 +36,7 @@ fn everything_is_where_it_belongs() {
         "include/wspush_host.hpp",
         "include/wspush_routes.hpp",
         "include/wspush_session.hpp",
+        "include/wspush_questions.hpp",
         "share/man/man1/wspushd.1",
         "share/man/man3/wspush.3",
         "share/wspush/installed",

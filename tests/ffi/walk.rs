@@ -90,6 +90,7 @@ fn values(kind: &str, name: &str) -> Vec<&'static str> {
         "wspush_channel_info *" => vec!["sized(w, sizeof(wspush_channel_info))", "NULL", "sized(w, 8)"],
         "wspush_publication *" => vec!["sized(w, sizeof(wspush_publication))", "NULL", "sized(w, 8)"],
         "wspush_presence_info *" => vec!["sized(w, sizeof(wspush_presence_info))", "NULL", "sized(w, 8)"],
+        "wspush_node *" => vec!["sized(w, sizeof(wspush_node))", "NULL", "sized(w, 8)"],
         "wspush_member *" => vec!["sized(w, sizeof(wspush_member))", "NULL", "sized(w, 8)"],
         "wspush_conflict *" => vec!["sized(w, sizeof(wspush_conflict))", "NULL", "sized(w, 8)"],
         "wspush_server **" | "wspush_config **" | "wspush_str *" | "uint16_t *" | "int32_t *"
