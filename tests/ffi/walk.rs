@@ -49,8 +49,8 @@ fn values(kind: &str, name: &str) -> Vec<&'static str> {
         "const wspush_connect *" | "wspush_connect *" => vec!["w->connect", "NULL"],
         "wspush_session *" => vec!["w->session", "NULL"],
         "const wspush_closed *" => vec!["w->closed", "NULL"],
-        // None is current: there is no app.
-        "const wspush_authorization *" | "wspush_authorization *" => vec!["plain(w)", "NULL"],
+        // None is current: there is no app. It is not where outputs go.
+        "const wspush_authorization *" | "wspush_authorization *" => vec!["w", "NULL"],
         "wspush_authorization_info *" => {
             vec!["sized(w, sizeof(wspush_authorization_info))", "NULL", "sized(w, 8)"]
         }
