@@ -2,7 +2,7 @@
 //! them pass to a new process over a Unix-domain socket, and no client notices.
 //!
 //! The new process asks ([`Successor`]); the old one ([`Succession`]) stops between two turns, all reactors of it at
-//! once ([`meeting`]), tells all it has in records and lends its descriptors along. Until the new process has said that
+//! once (`meeting.rs`), tells all it has in records and lends its descriptors along. Until the new process has said that
 //! it takes over, the old one has everything and touches nothing, and neither does the new one. Then it is the other
 //! way round. That word is one byte in a socket, and one moment decides: the old process waits for it for a bounded
 //! time, shuts its side for reading and looks once more. The byte was there by then, or the kernel refuses it to the
