@@ -26,7 +26,9 @@ fn programs() -> &'static [PathBuf] {
 /// Hosts in C, C++ and Java with these settings.
 pub(super) fn hosts<'a>(settings: &'a [&'a str]) -> impl Iterator<Item = Host> + 'a {
     let start = move |program: &PathBuf| Host::start_program(program, Tool::Sanitizers, settings);
-    programs().iter().filter_map(start).chain(java::talking("SettingsHost", settings))
+    // Each of them is started when it is its turn, that in Java as well.
+    let in_java = std::iter::once_with(move || java::talking("SettingsHost", settings)).flatten();
+    programs().iter().filter_map(start).chain(in_java)
 }
 
 #[test]
