@@ -55,31 +55,33 @@ impl Watchers {
         master: impl Fn(u16) -> Option<String>,
     ) -> Result<bool, String> {
         let until = Instant::now() + block;
-        let mut has_news = false;
         loop {
             for (slot, streams) in &streams.slots {
                 let address = master(*slot).ok_or("the cluster has not all slots")?;
                 self.ask(*slot, Watched { address, streams: streams.clone(), block })?;
             }
-            let left =
-                if has_news { Duration::ZERO } else { until.saturating_duration_since(Instant::now()) };
-            match self.seen.1.recv_timeout(left) {
-                Ok((slot, seen)) => {
-                    self.threads.entry(slot).and_modify(|watcher| watcher.is_asking = false);
-                    has_news |= seen?;
-                    if has_news {
+            match self.seen.1.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(seen) => {
+                    if self.hear(seen)? {
                         // Others that have come meanwhile are not to wake anybody up once more.
-                        while let Ok((slot, seen)) = self.seen.1.try_recv() {
-                            self.threads.entry(slot).and_modify(|watcher| watcher.is_asking = false);
-                            seen?;
+                        while let Ok(seen) = self.seen.1.try_recv() {
+                            self.hear(seen)?;
                         }
                         return Ok(true);
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => return Ok(has_news),
+                Err(RecvTimeoutError::Timeout) => return Ok(false),
                 Err(RecvTimeoutError::Disconnected) => return Err("nobody waits for the streams".to_owned()),
             }
         }
+    }
+
+    /// A thread has answered: it may be asked again.
+    fn hear(&mut self, (slot, seen): Seen) -> Result<bool, String> {
+        if let Some(watcher) = self.threads.get_mut(&slot) {
+            watcher.is_asking = false;
+        }
+        seen
     }
 
     fn ask(&mut self, slot: u16, watched: Watched) -> Result<(), String> {
