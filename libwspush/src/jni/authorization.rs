@@ -9,14 +9,11 @@ use jni::{Env, EnvUnowned};
 
 use wspush::endpoint::{Authorization, Authorized};
 
-use super::handler::{Callbacks, bytes};
+use super::handler::{Callbacks, FAILED, bytes};
 use super::native_error::NativeError;
 use super::natives::{conn_id, fenced};
 use super::payload::{new_array, read_array};
 use super::{packed, registry};
-
-/// The reason that a client is told when its callback has failed; the details are for the host's log only.
-const FAILED: &str = "internal error";
 
 /// Asks the host.
 pub(super) fn ask(callbacks: &Callbacks, asked: &Authorization<'_>) -> Authorized {

@@ -20,7 +20,7 @@ use super::routes::Place;
 use super::{authorization, packed, replies, routes};
 
 /// The reason that a client is told when its callback has failed; the details are for the host's log only.
-const FAILED: &str = "internal error";
+pub(super) const FAILED: &str = "internal error";
 
 /// The object that takes the callbacks, an `io.wspush.Callbacks`.
 pub(super) type Callbacks = JavaObject<CallbackMethods>;

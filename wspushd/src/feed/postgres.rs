@@ -30,9 +30,8 @@ fn read(arguments: &Arguments, target: &mut Target) -> Result<std::convert::Infa
         return Err(Stop::Wrong("no table".to_owned()));
     };
     // No error repeats the URL.
-    let config: Config =
+    let mut config: Config =
         arguments.url.parse().map_err(|_| Stop::Wrong("the source is no URL of PostgreSQL".to_owned()))?;
-    let mut config = config;
     config.connect_timeout(CONNECT).keepalives_idle(CONNECT).application_name("wspushd feed");
     let mut client = config.connect(NoTls).map_err(|problem| stopped(&problem))?;
     if let Some(name) = listen {
