@@ -6,20 +6,18 @@ use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use redis::io::tcp::TcpSettings;
-use redis::{Connection, ConnectionInfo, ConnectionLike, IntoConnectionInfo, ProtocolVersion, cmd};
+use redis::{Cmd, Connection, ConnectionInfo, ConnectionLike, IntoConnectionInfo};
+use redis::{ProtocolVersion, RedisError, Value, cmd};
 
 use super::certificates::Certificates;
 use super::connect::plain;
 use super::reply;
 use super::servers::Servers;
+use super::slots::address;
+use crate::config::{ClusterUrl, Way};
 
 /// No error repeats the URL.
 pub(super) const NO_URL: &str = "the URL is not one of a Redis server";
-/// Schemes, each with that of a server, of which Sentinels know.
-const SENTINELS: [(&str, &str); 2] = [("redis+sentinel://", "redis://"), ("rediss+sentinel://", "rediss://")];
-
-/// The same of those of a Redis Cluster.
-const CLUSTERS: [(&str, &str); 2] = [("redis-cluster://", "redis://"), ("rediss-cluster://", "rediss://")];
 
 /// A Redis server's address.
 pub(super) enum Address {
@@ -56,18 +54,12 @@ pub(super) struct Opened {
 impl Address {
     /// Reads a URL. No error repeats it.
     pub fn parse(url: &str, certificates: &Certificates) -> Result<Address, String> {
-        let behind = |schemes: &[(&str, &'static str)]| {
-            schemes.iter().find_map(|&(scheme, server)| Some((url.strip_prefix(scheme)?.to_owned(), server)))
-        };
-        if let Some((rest, scheme)) = behind(&CLUSTERS) {
-            return Servers::parse(&rest, scheme, certificates)
-                .map(|servers| Address::Cluster(Arc::new(servers)));
-        }
-        let sentinels = behind(&SENTINELS);
-        match sentinels {
-            None => Server::parse(url, certificates).map(Address::Fixed),
-            Some((rest, scheme)) => Sentinels::parse(&rest, scheme, certificates).map(Address::Sentinels),
-        }
+        let ClusterUrl { way, scheme, rest } = ClusterUrl::of(url).ok_or(NO_URL)?;
+        Ok(match way {
+            Way::Server => Address::Fixed(Server::parse(url, certificates)?),
+            Way::Sentinels => Address::Sentinels(Sentinels::parse(rest, scheme, certificates)?),
+            Way::Cluster => Address::Cluster(Arc::new(Servers::parse(rest, scheme, certificates)?)),
+        })
     }
 
     /// Connects.
@@ -113,13 +105,29 @@ impl Server {
             Err(problem) => Err(format!("{}: {}", self.shown, plain(&problem))),
         }
     }
+
+    /// One question, to a connection of its own.
+    pub fn ask(&self, command: &Cmd, within: Duration) -> Result<Value, String> {
+        let mut connection = self.open(within)?.connection;
+        let why = |problem: RedisError| format!("{}: {}", self.shown, plain(&problem));
+        connection.set_read_timeout(Some(within)).map_err(why)?;
+        match connection.req_command(command).map_err(why)? {
+            Value::ServerError(problem) => Err(why(problem.into())),
+            answer => Ok(answer),
+        }
+    }
+}
+
+/// The part of a URL before the hosts, with its @, and the hosts.
+pub(super) fn split_user(authority: &str) -> (&str, &str) {
+    authority.split_at(authority.rfind('@').map_or(0, |at| at + 1))
 }
 
 impl Sentinels {
     fn parse(rest: &str, scheme: &'static str, certificates: &Certificates) -> Result<Sentinels, String> {
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = rest.split_once('/').ok_or(NO_URL)?;
-        let (user, hosts) = authority.rsplit_once('@').map_or(("", authority), |(user, hosts)| (user, hosts));
+        let (user, hosts) = split_user(authority);
         let (master, database) = path.split_once('/').unwrap_or((path, "0"));
         if master.is_empty() {
             return Err("behind the Sentinels stands the master's name".to_owned());
@@ -135,7 +143,7 @@ impl Sentinels {
             sentinels: hosts.split(',').map(sentinel).collect::<Result<_, _>>()?,
             master: master.to_owned(),
             scheme,
-            user: if user.is_empty() { String::new() } else { format!("{user}@") },
+            user: user.to_owned(),
             database: database.to_owned(),
             certificates: certificates.clone(),
             shown: format!("{master} of {hosts}"),
@@ -155,26 +163,16 @@ impl Sentinels {
     }
 
     fn ask(&self, sentinel: &Server, within: Duration) -> Result<Server, String> {
-        let Opened { mut connection, server } =
-            sentinel.open(within).map_err(|why| format!("Sentinel {why}"))?;
-        let why = |problem: redis::RedisError| format!("Sentinel {server}: {}", plain(&problem));
-        connection.set_read_timeout(Some(within)).map_err(why)?;
         let mut command = cmd("SENTINEL");
         command.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.master);
-        let answer = match connection.req_command(&command).map_err(why)? {
-            redis::Value::ServerError(problem) => return Err(why(problem.into())),
-            answer => answer,
-        };
+        let answer = sentinel.ask(&command, within).map_err(|why| format!("Sentinel {why}"))?;
         match reply::list(&answer) {
             [host, port] => {
                 let text = |value| reply::text(value).unwrap_or_default();
-                let host = text(host);
-                let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-                let (scheme, user, port) = (self.scheme, &self.user, text(port));
-                let url = format!("{scheme}{user}{host}:{port}/{}", self.database);
-                Server::parse(&url, &self.certificates)
+                let (scheme, user, at) = (self.scheme, &self.user, address(text(host), text(port)));
+                Server::parse(&format!("{scheme}{user}{at}/{}", self.database), &self.certificates)
             }
-            _ => Err(format!("Sentinel {server} knows no master {}", self.master)),
+            _ => Err(format!("Sentinel {} knows no master {}", sentinel.shown, self.master)),
         }
     }
 }

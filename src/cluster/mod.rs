@@ -40,7 +40,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::config::{ClusterDown, Config};
+use crate::config::{ClusterDown, ClusterUrl, Config, Way};
 use crate::metrics::ClusterGauges;
 use crate::push::PushError;
 use crate::reactor::Shared;
@@ -128,11 +128,12 @@ impl Joining {
     pub fn begin_in(config: &Config, unix_us: u64, outside: Box<dyn Outside>) -> Result<Joining, String> {
         let keys = Keys::new(&config.cluster_prefix, config.cluster_partitions);
         let node = config.node.clone().unwrap_or_else(machine);
+        let url = config.cluster.as_deref().and_then(ClusterUrl::of);
         let terms = Arc::new(Terms {
             outside,
             entries: config.cluster_entries,
             origin: format!("{node}:{:x}:{:x}", std::process::id(), unix_us),
-            is_spread: config.cluster.as_ref().is_some_and(|url| url.contains("-cluster://")),
+            is_spread: url.is_some_and(|url| url.way == Way::Cluster),
             commands_max: config.inbox_commands_max,
             bytes_max: config.inbox_bytes_max,
             warm_bytes_max: config.logs_bytes_max / config.cluster_partitions,

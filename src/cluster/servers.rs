@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use redis::{ConnectionLike, Value, cmd};
+use redis::cmd;
 
-use super::address::{NO_URL, Opened, Server};
+use super::address::{NO_URL, Server, split_user};
 use super::certificates::Certificates;
-use super::connect::plain;
-use super::slots::SlotMap;
+use super::slots::{SlotMap, host_of};
 
 /// They, and how each is connected to.
 pub(super) struct Servers {
@@ -23,14 +22,14 @@ impl Servers {
     /// Reads what stands behind a URL's scheme; `scheme` is that of one server.
     pub fn parse(rest: &str, scheme: &'static str, certificates: &Certificates) -> Result<Servers, String> {
         let authority = rest.trim_end_matches('/');
-        let (user, hosts) = authority.rsplit_once('@').map_or(("", authority), |(user, hosts)| (user, hosts));
+        let (user, hosts) = split_user(authority);
         if hosts.is_empty() || hosts.contains(['/', '?']) {
             return Err(NO_URL.to_owned());
         }
         let mut servers = Servers {
             known: Vec::new(),
             scheme,
-            user: if user.is_empty() { String::new() } else { format!("{user}@") },
+            user: user.to_owned(),
             certificates: certificates.clone(),
             shown: hosts.to_owned(),
         };
@@ -62,12 +61,7 @@ impl Servers {
 }
 
 fn ask(server: &Server, within: Duration) -> Result<SlotMap, String> {
-    let Opened { mut connection, server } = server.open(within)?;
-    let why = |problem: redis::RedisError| format!("{server}: {}", plain(&problem));
-    connection.set_read_timeout(Some(within)).map_err(why)?;
-    let host = server.rsplit_once(':').map_or("", |(host, _)| host).trim_matches(['[', ']']);
-    match connection.req_command(cmd("CLUSTER").arg("SLOTS")).map_err(why)? {
-        Value::ServerError(problem) => Err(why(problem.into())),
-        answer => SlotMap::read(&answer, host).ok_or_else(|| format!("{server}: no Redis Cluster is there")),
-    }
+    let answer = server.ask(cmd("CLUSTER").arg("SLOTS"), within)?;
+    let map = SlotMap::read(&answer, host_of(&server.shown));
+    map.ok_or_else(|| format!("{}: no Redis Cluster is there", server.shown))
 }

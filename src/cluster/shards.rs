@@ -15,7 +15,7 @@ use super::keys::NODES;
 use super::outside::Wire;
 use super::reply;
 use super::servers::Servers;
-use super::slots::{Elsewhere, SlotMap, slot};
+use super::slots::{Elsewhere, SlotMap, host_of, slot};
 use super::streams::Streams;
 use super::watchers::Watchers;
 
@@ -116,9 +116,7 @@ impl Shards {
     /// Sends a command after its keys.
     fn follow(&mut self, command: &Cmd, mut at: usize, mut answer: Value) -> Result<Value, String> {
         for _ in 0..FOLLOWED {
-            let address = &self.masters[at].address;
-            let host = address.rsplit_once(':').map_or("", |(host, _)| host).to_owned();
-            match Elsewhere::read(&answer, host.trim_matches(['[', ']'])) {
+            match Elsewhere::read(&answer, host_of(&self.masters[at].address)) {
                 None => break,
                 Some(Elsewhere::Moved(slot, address)) => {
                     self.map.set(slot, &address);

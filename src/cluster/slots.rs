@@ -1,6 +1,7 @@
 //! How Redis Cluster spreads keys over its masters: by slots, each a checksum of what stands in a key's first braces.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 
 use redis::Value;
 
@@ -81,8 +82,13 @@ impl SlotMap {
     }
 }
 
+/// The host of an address.
+pub(super) fn host_of(address: &str) -> &str {
+    address.rsplit_once(':').map_or("", |(host, _)| host).trim_matches(['[', ']'])
+}
+
 /// An address as URLs have it.
-fn address(host: &str, port: u64) -> String {
+pub(super) fn address(host: &str, port: impl Display) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
@@ -106,7 +112,7 @@ impl Elsewhere {
             let (name, port) = address_of.rsplit_once(':')?;
             let name = name.trim_start_matches('[').trim_end_matches(']');
             let name = if name.is_empty() { host } else { name };
-            Some((slot.parse().ok()?, address(name, port.parse().ok()?)))
+            Some((slot.parse().ok()?, address(name, port.parse::<u64>().ok()?)))
         };
         match problem.code() {
             "MOVED" => place().map(|(slot, address)| Elsewhere::Moved(slot, address)),

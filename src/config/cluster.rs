@@ -23,31 +23,54 @@ pub enum ClusterDown {
 
 /// The kind of server that a URL leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+pub(crate) enum Way {
     Server,
     Sentinels,
     Cluster,
 }
 
-/// The ways, by their schemes.
-const SCHEMES: [(&str, Way); 6] = [
-    ("redis://", Way::Server),
-    ("rediss://", Way::Server),
-    ("redis+sentinel://", Way::Sentinels),
-    ("rediss+sentinel://", Way::Sentinels),
-    ("redis-cluster://", Way::Cluster),
-    ("rediss-cluster://", Way::Cluster),
+const PLAIN: &str = "redis://";
+const TLS: &str = "rediss://";
+
+/// The ways by their schemes, each with the scheme of one server there.
+const SCHEMES: [(&str, Way, &str); 6] = [
+    (PLAIN, Way::Server, PLAIN),
+    (TLS, Way::Server, TLS),
+    ("redis+sentinel://", Way::Sentinels, PLAIN),
+    ("rediss+sentinel://", Way::Sentinels, TLS),
+    ("redis-cluster://", Way::Cluster, PLAIN),
+    ("rediss-cluster://", Way::Cluster, TLS),
 ];
+
+/// A URL of a cluster, taken apart behind its scheme.
+#[derive(Clone, Copy)]
+pub(crate) struct ClusterUrl<'a> {
+    pub way: Way,
+    /// The scheme of one server.
+    pub scheme: &'static str,
+    pub rest: &'a str,
+}
+
+impl<'a> ClusterUrl<'a> {
+    /// Takes it apart; None: it has none of the schemes.
+    pub fn of(url: &'a str) -> Option<ClusterUrl<'a>> {
+        let read = |&(own, way, scheme)| Some(ClusterUrl { way, scheme, rest: url.strip_prefix(own)? });
+        SCHEMES.iter().find_map(read)
+    }
+
+    fn has_tls(self) -> bool {
+        self.scheme == TLS
+    }
+}
 
 /// A Redis server, or none is set. No error repeats it.
 pub(super) fn url(value: Value) -> Result<Option<String>, String> {
     match value {
         Value::Unset => Ok(None),
         Value::Text(text) => {
-            let found = SCHEMES.iter().find_map(|(scheme, way)| Some((text.strip_prefix(scheme)?, *way)));
-            let names = SCHEMES.map(|(scheme, _)| scheme).join(", ");
-            let (rest, way) =
-                found.ok_or_else(|| format!("a URL that begins with one of {names} is expected"))?;
+            let names = SCHEMES.map(|(scheme, ..)| scheme).join(", ");
+            let ClusterUrl { way, rest, .. } = ClusterUrl::of(&text)
+                .ok_or_else(|| format!("a URL that begins with one of {names} is expected"))?;
             let before_query = rest.split('?').next().unwrap_or_default();
             let (authority, path) = before_query.split_once('/').unwrap_or((before_query, ""));
             let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);
@@ -111,7 +134,7 @@ impl Config {
     }
 
     fn validate_cluster_tls(&self) -> Result<(), ConfigError> {
-        let has_tls = self.cluster.as_ref().is_some_and(|url| url.starts_with("rediss"));
+        let has_tls = self.cluster.as_deref().and_then(ClusterUrl::of).is_some_and(ClusterUrl::has_tls);
         if has_tls && !cfg!(feature = "tls") {
             return Err(self.invalid("cluster", "this build has no TLS (cargo feature tls)"));
         }

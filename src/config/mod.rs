@@ -64,6 +64,8 @@ pub use channel_name::{channel_name_ok, pattern_matches, pattern_ok, pattern_ope
 pub use channel_rule::ChannelRule;
 pub use client_rights::{ClientRight, ClientRights};
 pub use cluster::ClusterDown;
+#[cfg(feature = "cluster")]
+pub(crate) use cluster::{ClusterUrl, Way};
 pub use error::{ConfigError, Problem, Source};
 pub(crate) use fitting::Fitting;
 pub use heartbeat::Heartbeat;
