@@ -23,9 +23,8 @@ impl Reactor<Stream> {
     /// The connection of a session has come over from another process.
     pub(super) fn resume_session(&self, index: usize) {
         let slot = &self.connections.slots[index];
-        let aside = slot.extra.as_ref().and_then(|extra| extra.aside.as_ref());
-        if let Some(aside) = aside.filter(|aside| aside.lines.is_some())
-            && let Some(session) = aside.app.as_ref().and_then(|app| app.session.as_deref())
+        if slot.lines().is_some()
+            && let Some(session) = slot.app_session().and_then(|app| app.session.as_deref())
         {
             self.shared.app_sessions.enter(session, slot.id(index));
         }

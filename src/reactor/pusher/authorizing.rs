@@ -68,8 +68,7 @@ fn judge(authorized: Authorized, signed: Result<(), String>, data: Option<&str>)
 
 impl<S> Slot<S> {
     fn questions(&self) -> usize {
-        let app = self.extra.as_ref().and_then(|extra| extra.aside.as_ref()?.app.as_ref());
-        app.map_or(0, |app| app.questions.len())
+        self.app_session().map_or(0, |app| app.questions.len())
     }
 
     /// Whether an app's client waits for the host.
@@ -150,7 +149,7 @@ impl<S: Socket> Reactor<S> {
     /// A connection closes, or is gone: it is told nothing more.
     pub(super) fn forget_questions(&mut self, index: usize) {
         self.hold(index, |slot| {
-            if let Some(app) = slot.extra.as_mut().and_then(|extra| extra.aside.as_mut()?.app.as_mut()) {
+            if let Some(app) = slot.app_session_mut() {
                 app.questions = Vec::new();
             }
         });
@@ -158,7 +157,7 @@ impl<S: Socket> Reactor<S> {
 
     fn take_question(&mut self, index: usize, is_it: impl Fn(&Question) -> bool) -> Option<Question> {
         self.hold(index, |slot| {
-            let app = slot.extra.as_mut()?.aside.as_mut()?.app.as_mut()?;
+            let app = slot.app_session_mut()?;
             let at = app.questions.iter().position(is_it)?;
             let question = app.questions.remove(at);
             if app.questions.is_empty() {
@@ -210,7 +209,7 @@ impl<S: Socket> Reactor<S> {
             return false;
         }
         let questions = self.hold(index, |slot| {
-            let app = slot.extra.as_mut().and_then(|extra| extra.aside.as_mut()?.app.as_mut());
+            let app = slot.app_session_mut();
             let questions = app.map(|app| std::mem::take(&mut app.questions)).unwrap_or_default();
             slot.tidy_app();
             questions

@@ -437,9 +437,7 @@ impl<S: Socket> Reactor<S> {
     /// A connection of an app goes: its session with it, and who waits for its lines gets the last of them.
     pub(super) fn leave_session(&mut self, index: usize) {
         let slot = &self.connections.slots[index];
-        let session =
-            slot.extra.as_ref().and_then(|extra| extra.aside.as_ref()?.app.as_ref()?.session.as_deref());
-        let Some(session) = session else { return };
+        let Some(session) = slot.app_session().and_then(|app| app.session.as_deref()) else { return };
         self.shared.app_sessions.leave(session, slot.id(index));
         if slot.is_polled() {
             self.wire.polled.push(narrow::to_u32(index));

@@ -16,7 +16,19 @@ use super::super::socket::Socket;
 use super::super::transport::Transport;
 use super::apps::{App, AppSession};
 
+/// Nodes of a cluster that a channel's list has room for, if each lets in as many users as there may be.
+const NODES_AT_ONCE: usize = 64;
+
 impl<S> Slot<S> {
+    /// The rest of an app's connection, if there is any.
+    pub(in super::super) fn app_session(&self) -> Option<&AppSession> {
+        self.extra.as_ref().filter(|_| PUSHER_SPOKEN)?.aside.as_ref()?.app.as_deref()
+    }
+
+    pub(super) fn app_session_mut(&mut self) -> Option<&mut AppSession> {
+        self.extra.as_mut().filter(|_| PUSHER_SPOKEN)?.aside.as_mut()?.app.as_deref_mut()
+    }
+
     /// Whether it may be of a user: one that is pushed to, or an app's.
     pub(in super::super) fn has_users(&self) -> bool {
         self.kind.is_push() || PUSHER_SPOKEN && self.kind == Kind::APP
@@ -27,8 +39,7 @@ impl<S> Slot<S> {
         if !PUSHER_SPOKEN || self.transport != Transport::Pusher {
             return self.user().filter(|_| self.kind.is_push());
         }
-        let session = self.extra.as_ref()?.aside.as_ref()?.app.as_ref()?;
-        session.members.iter().find(|(channel, _)| *channel == id).map(|(_, user)| &**user)
+        self.app_session()?.members.iter().find(|(channel, _)| *channel == id).map(|(_, user)| &**user)
     }
 
     /// An app's connection enters a channel with presence as this user.
@@ -38,7 +49,7 @@ impl<S> Slot<S> {
 
     /// The same leaves it; as whom it was there.
     pub(in super::super) fn leave_as(&mut self, id: ChannelId) -> Option<Box<str>> {
-        let session = self.extra.as_mut().filter(|_| PUSHER_SPOKEN)?.aside.as_mut()?.app.as_mut()?;
+        let session = self.app_session_mut()?;
         let at = session.members.iter().position(|(channel, _)| *channel == id)?;
         let (_, user) = session.members.swap_remove(at);
         self.tidy_app();
@@ -64,7 +75,7 @@ impl<S: Socket> Reactor<S> {
     pub(in super::super) fn listed_max(&self, id: ChannelId) -> usize {
         let app = app_channel(&self.channels.get(id).name).and_then(|(app, _)| self.apps.by_id(app));
         // Users that come to several nodes at once are let in by each, as far as it knows.
-        let nodes = if self.shared.engine().is_some() { 64 } else { 1 };
+        let nodes = if self.shared.engine().is_some() { NODES_AT_ONCE } else { 1 };
         let bound = |app: &Arc<App>| narrow::to_usize(app.settings.members_max).saturating_mul(nodes);
         app.map_or(self.config.presence_members_max, bound)
     }

@@ -56,11 +56,12 @@ impl<S: Socket> Reactor<S> {
     ) -> Result<(), Gone> {
         let app = self.app_of(index);
         self.work.charge(WorkKind::Names, NAME + channel_data.map_or(0, str::len) as u64 / BYTES);
-        let known = app.settings.channel(channel).and_then(|name| self.channels.find(&name));
-        let verdict = if known.is_some_and(|id| Self::is_subscribed(&self.connections.slots[index], id)) {
-            Some(Ok(None))
-        } else {
-            self.check_client(index, &app, Wanted { channel: Some(channel), auth, data: channel_data })
+        let verdict = match app.settings.channel(channel) {
+            None => Some(Err(bad_name())),
+            Some(name) if self.receives(index, &name) => Some(Ok(None)),
+            Some(_) => {
+                self.check_client(index, &app, Wanted { channel: Some(channel), auth, data: channel_data })
+            }
         };
         match verdict {
             Some(verdict) => self.end_subscribing(index, channel, verdict),
@@ -148,9 +149,6 @@ impl<S: Socket> Reactor<S> {
     /// Whether a client may have a channel: the host or the backend says so, or it is the client's own.
     fn check_client(&mut self, index: usize, app: &App, wanted: Wanted<'_>) -> Verdict {
         let channel = wanted.channel.unwrap_or_default();
-        if app.settings.channel(channel).is_none() {
-            return Some(Err(bad_name()));
-        }
         if let Some(user) = user_of(channel) {
             if Self::signed_in(&self.connections.slots[index], app) == Some(user) {
                 return Some(Ok(None));

@@ -201,8 +201,9 @@ impl<S: Socket> Reactor<S> {
 
     fn end_watching(&mut self, index: usize, app: &str) {
         let slot = &mut self.connections.slots[index];
-        let session = slot.extra.as_mut().and_then(|extra| extra.aside.as_mut()?.app.as_mut());
-        let Some(watches) = session.map(|session| std::mem::take(&mut session.watches)) else { return };
+        let Some(watches) = slot.app_session_mut().map(|session| std::mem::take(&mut session.watches)) else {
+            return;
+        };
         slot.tidy_app();
         if let Some(watching) = self.apps.watching.get_mut(app) {
             watches.iter().for_each(|user| watching.unwatch(user, narrow::to_u32(index)));
