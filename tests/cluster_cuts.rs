@@ -168,11 +168,16 @@ fn connections_are_cut_wherever_an_answer_is_and_nothing_is_lost_or_doubled() {
     assert!(metric(&daemon, "wspush_cluster_losses_total") > 0);
 }
 
-/// A node whose clock is wrong by so much.
+/// A node whose clock is wrong by so much. It is a process of its own: one below `faketime` would outlive the test.
 fn with_clock(redis: &Redis, offset: &str, more: &[&str]) -> Daemon {
-    let mut command = Command::new("faketime");
+    let library = Command::new("faketime").args(["-f", "+0", "printenv", "LD_PRELOAD"]).output();
+    let library = String::from_utf8(library.expect("faketime is installed (./test does it)").stdout).unwrap();
+    let mut command = Command::new(program());
     // Clocks that only go forward are as they are.
-    command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").args(["-f", offset]).arg(program());
+    command
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        .env("FAKETIME", offset)
+        .env("LD_PRELOAD", library.trim());
     Daemon::start_by(command, &[&["--channels", "*", "--cluster", &redis.url()], more].concat())
 }
 

@@ -2,11 +2,11 @@
 //! them pass to a new process over a Unix-domain socket, and no client notices.
 //!
 //! The new process asks ([`Successor`]); the old one ([`Succession`]) stops between two turns, all reactors of it at
-//! once (`meeting.rs`), tells all it has in records and lends its descriptors along. Until the new process has said that
-//! it takes over, the old one has everything and touches nothing, and neither does the new one. Then it is the other
-//! way round. That word is one byte in a socket, and one moment decides: the old process waits for it for a bounded
-//! time, shuts its side for reading and looks once more. The byte was there by then, or the kernel refuses it to the
-//! new process.
+//! once (`meeting.rs`), tells all it has in records and lends its descriptors along. Until the new process has said
+//! that it takes over, the old one has everything and touches nothing, and neither does the new one. Then it is the
+//! other way round. That word is one byte in a socket, and one moment decides: the old process waits for it for a
+//! bounded time, shuts its side for reading and looks once more. The byte was there by then, or the kernel refuses it
+//! to the new process.
 //!
 //! All that is told has a version and a checksum. Whatever goes wrong before the word (another version, no room, a
 //! process that dies or stands still) leaves the old server as if nobody had asked.
