@@ -211,6 +211,43 @@ static void publish_batches(wspush_server *server) {
   HOLDS(receipts[0].offset == 2 && receipts[1].offset == 3); /* what was refused has taken no place */
 }
 
+static void publish_a_batch_in_a_request(wspush_server *server) {
+  static const char parent[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  const wspush_str none = {NULL, 0}, a = {"traced-batch", 12}, ann = {"ann", 3};
+  wspush_batch_item items[2];
+  wspush_receipt receipts[2];
+  wspush_terms terms;
+  size_t index;
+  int n;
+  items[0] = item(none, ann, 0, "to her"), items[1] = item(a, none, 0, "x");
+  memset(&terms, 0, sizeof terms);
+  terms.struct_size = sizeof terms, terms.idempotency_key = "k", terms.idempotency_key_length = 1;
+  terms.traceparent = parent, terms.traceparent_length = strlen(parent);
+  memset(receipts, 0xaa, sizeof receipts);
+  receipts[0].struct_size = sizeof receipts[0];
+  MUST(wspush_publish_batch_on(server, items, 2, &terms, receipts));
+  HOLDS(receipts[0].id == 0 && receipts[1].offset == 1);
+  for (n = 0; n < 2; n++)
+    HOLDS(receipts[n].traceparent == parent && receipts[n].traceparent_length == terms.traceparent_length);
+  GIVES(WSPUSH_DUPLICATE, wspush_publish_batch_on(server, items, 2, &terms, receipts));
+  HOLDS(receipts[0].traceparent == parent && receipts[1].offset == 1);
+  terms.idempotency_key = NULL, terms.traceparent_length--; /* then it is none */
+  MUST(wspush_publish_batch_on(server, items, 2, &terms, receipts));
+  HOLDS(receipts[1].offset == 2 && receipts[0].traceparent == NULL && receipts[1].traceparent_length == 0);
+  /* What a batch can't have. */
+  terms.has_if_offset = 1, terms.if_offset = 2;
+  GIVES(WSPUSH_EINVAL, wspush_publish_batch_on(server, items, 2, &terms, receipts));
+  GIVES(WSPUSH_ENOTFOUND, wspush_last_bad_item(&index));
+  terms.has_if_offset = 0, terms.rate = 5;
+  GIVES(WSPUSH_EINVAL, wspush_publish_batch_on(server, items, 2, &terms, receipts));
+  HOLDS(strstr(wspush_last_error(), "an item's") != NULL);
+  /* An older program's terms, which end before the request. */
+  terms.rate = 0, terms.struct_size = offsetof(wspush_terms, traceparent), terms.traceparent_length = SIZE_MAX;
+  MUST(wspush_publish_batch_on(server, items, 2, &terms, receipts));
+  HOLDS(receipts[1].offset == 3 && receipts[1].traceparent == NULL);
+  MUST(wspush_publish_batch_on(server, items, 2, NULL, NULL));
+}
+
 static void by_polling(void) {
   struct asked a;
   wspush_history_query query;
@@ -268,6 +305,7 @@ static void by_polling(void) {
   GIVES(WSPUSH_ECHANNEL, wspush_channel(server, "", 0, note, &a));
   GIVES(WSPUSH_ECHANNEL, wspush_presence(server, "", 0, note, &a));
   publish_batches(server);
+  publish_a_batch_in_a_request(server);
   publish_at_a_pace(server);
   publish_in_a_request(server);
   /* No answer is left out, also if nobody polls any more. */

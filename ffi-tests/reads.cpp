@@ -66,6 +66,28 @@ static void publish_in_a_request(const wspush::Server &server) {
   holds(server.publish_to({"traced"}, "x").traceparent.empty(), "there is none");
 }
 
+static void publish_a_batch_in_a_request(const wspush::Server &server) {
+  using wspush::BatchItem;
+  std::vector<BatchItem> items{BatchItem::user("ann", "to her"), BatchItem::channel("batch", "x")};
+  wspush::Terms traced;
+  traced.idempotency_key = "traced batch";
+  traced.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  for (bool is_again : {false, true}) {
+    wspush::PublishedBatch batch = server.publish_batch(items, traced);
+    holds(batch.duplicate == is_again && batch.receipts[1]->offset == 1, "once");
+    holds(batch.traceparent == traced.traceparent, "the request is in the outcome");
+    holds(batch.receipts[1]->traceparent == traced.traceparent.data(), "and in the receipt");
+  }
+  wspush::Terms other = traced;
+  other.if_offset = 1;
+  holds(refusal([&] { server.publish_batch(items, other); }) == WSPUSH_EINVAL, "no offset of a batch");
+  other = traced, other.rate = 5;
+  holds(refusal([&] { server.publish_batch(items, other); }) == WSPUSH_EINVAL, "a pace is an item's");
+  wspush::PublishedBatch batch = server.publish_batch(items);
+  holds(batch.traceparent.empty() && !batch.receipts[1]->traceparent, "there is none");
+  holds(batch.receipts[1]->offset == 2, "what was refused has taken no place");
+}
+
 static void publish_at_a_pace(const wspush::Server &server) {
   wspush::Terms slowly;
   slowly.rate = 5;
@@ -197,6 +219,7 @@ int main() {
   publish_on_terms(server);
   read_back(server);
   publish_batches(server);
+  publish_a_batch_in_a_request(server);
   publish_at_a_pace(server);
   publish_in_a_request(server);
   std::cout << "port " << server.port() << std::endl;

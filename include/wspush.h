@@ -309,7 +309,8 @@ typedef struct wspush_receipt {
   size_t traceparent_length;
 } wspush_receipt;
 
-/* The terms of a publication. Zero it, set `struct_size` to `sizeof(wspush_terms)`, then what is wanted. */
+/* The terms of a publication, or of a batch. Zero it, set `struct_size` to `sizeof(wspush_terms)`, then what is
+ * wanted. */
 typedef struct wspush_terms {
   /* `sizeof(wspush_terms)`. */
   size_t struct_size;
@@ -1299,6 +1300,15 @@ wspush_status wspush_publish_batch(const struct wspush_server *server,
                                    const char *key,
                                    size_t key_length,
                                    struct wspush_receipt *receipts);
+
+/* As `wspush_publish_batch`, on terms. Of `terms`, which may be NULL, a batch has the key and the `traceparent`: it is
+ * that of all items, and comes back in each receipt, also where there is no place in a log. `WSPUSH_EINVAL`: also with
+ * `has_if_offset`, and with a pace, which is an item's. */
+wspush_status wspush_publish_batch_on(const struct wspush_server *server,
+                                      const struct wspush_batch_item *items,
+                                      size_t items_count,
+                                      const struct wspush_terms *terms,
+                                      struct wspush_receipt *receipts);
 
 /* Which item of a batch, from 0 on, this thread's last failed call was about. `WSPUSH_ENOTFOUND`: it was about none. */
 wspush_status wspush_last_bad_item(size_t *index);

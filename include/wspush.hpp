@@ -128,7 +128,13 @@ public:
   /// Each item to a target of its own: all of them, or, with an exception (`BadItem` for one that is not right), none.
   PublishedBatch publish_batch(const std::vector<BatchItem> &items,
                                std::optional<std::string_view> idempotency_key = {}) const {
-    return detail::publish_batch(server_, items, idempotency_key);
+    Terms terms;
+    terms.idempotency_key = idempotency_key;
+    return detail::publish_batch(server_, items, terms);
+  }
+  /// On the terms that a batch can have: a key, and the request that all of it is part of.
+  PublishedBatch publish_batch(const std::vector<BatchItem> &items, const Terms &terms) const {
+    return detail::publish_batch(server_, items, terms);
   }
   /// How a channel stands.
   void channel(std::string_view name, OnAnswer<ChannelInfo> take) const;

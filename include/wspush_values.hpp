@@ -130,7 +130,7 @@ enum class Pieces : int32_t {
   bounded = WSPUSH_PIECES_BOUNDED,
   unbounded = WSPUSH_PIECES_UNBOUNDED,
 };
-/// The terms of a publication; without any it is a plain one.
+/// The terms of a publication, or of a batch; without any it is a plain one.
 struct Terms {
   /// A repetition of it within five minutes publishes nothing, and has the first receipts.
   std::optional<std::string_view> idempotency_key{};
@@ -226,25 +226,26 @@ struct PublishedBatch {
   std::vector<std::optional<wspush_receipt>> receipts;
   /// The batch was published before, under the same key.
   bool duplicate;
+  /// As in `Published`.
+  std::string traceparent{};
 };
 namespace detail {
 inline PublishedBatch publish_batch(const wspush_server *server, const std::vector<BatchItem> &items,
-                                    std::optional<std::string_view> idempotency_key) {
+                                    const Terms &terms) {
   wspush_receipt nowhere{};
   nowhere.struct_size = sizeof nowhere;
   std::vector<wspush_receipt> receipts(items.size(), nowhere);
-  std::string_view key = idempotency_key.value_or(std::string_view());
+  wspush_terms asked = detail::terms(terms);
   const wspush_batch_item *first = items.empty() ? nullptr : items.front().get();
-  wspush_status status =
-      wspush_publish_batch(server, first, items.size(), idempotency_key && !key.data() ? "" : key.data(),
-                           key.size(), receipts.data());
+  wspush_status status = wspush_publish_batch_on(server, first, items.size(), &asked, receipts.data());
   if (status < 0) {
     Error error(status);
     std::size_t index = 0;
     if (wspush_last_bad_item(&index) == WSPUSH_OK) throw BadItem(error, index);
     throw error;
   }
-  PublishedBatch batch{{}, status == WSPUSH_DUPLICATE};
+  bool is_traced = !receipts.empty() && receipts[0].traceparent;
+  PublishedBatch batch{{}, status == WSPUSH_DUPLICATE, std::string(is_traced ? terms.traceparent : "")};
   for (const wspush_receipt &receipt : receipts)
     batch.receipts.push_back(receipt.id ? std::optional(receipt) : std::nullopt);
   return batch;

@@ -1,7 +1,8 @@
 //! Batches from a host: things for channels, users and connections at once, all of them or none.
 
+use crate::reads::{Logging, PARENT};
 use crate::users::{Host, ids};
-use wspush::{BatchItem, ConnId, Handle, Message, PublishedBatch, PushError, PushOptions};
+use wspush::{BatchItem, ConnId, Handle, Message, PublishTerms, PublishedBatch, PushError, PushOptions};
 
 const HI: Message<'_> = Message::Text("hi");
 
@@ -94,4 +95,43 @@ fn a_batch_is_published_once() {
     }
     host.handle.publish_user("ann", Message::Text("3")).unwrap();
     assert_eq!([ann.text(), ann.text(), ann.text()], ["1", "2", "3"]);
+}
+
+#[test]
+fn a_batch_says_of_which_request_it_is_a_part() {
+    let mut host = Logging::new();
+    let handle = host.server.handle();
+    let items = [BatchItem::channel("a", HI), BatchItem::user("ann", HI), BatchItem::channel("b", HI)];
+    let publish = |items: &[BatchItem<'_>], parent: &str| {
+        let terms = PublishTerms::default().idempotency_key(&parent[parent.len() - 2..]).traceparent(parent);
+        handle.publish_batch_on(items, terms).unwrap()
+    };
+    let batch = publish(&items, PARENT);
+    let again = publish(&items, PARENT);
+    assert!(again.duplicate && again.receipts == batch.receipts);
+    let unsampled = PARENT.replace("-01", "-00");
+    let traced = [&batch, &again, &publish(&items, &unsampled), &publish(&items, &PARENT[..50])];
+    let traced = traced.map(|batch| batch.traceparent.as_deref());
+    assert_eq!(traced, [Some(PARENT), Some(PARENT), Some(&*unsampled), None]);
+    assert_eq!(handle.publish_batch(&items, None).unwrap().traceparent, None);
+    let [a, b] = [0, 2].map(|n| batch.receipts[n].as_ref().unwrap());
+    let places = format!("at=a~{}.1,b~{}.1 receipt=1,2", a.epoch, b.epoch);
+    let line = |duplicate| format!("{places} duplicate={duplicate} traceparent={PARENT}");
+    assert_eq!(host.published(), [line(false), line(true)]);
+    // What goes to a user stands nowhere.
+    let sampled = PARENT.replace("-01", "-03");
+    publish(&items[1..2], &sampled);
+    assert_eq!(host.published(), [format!("duplicate=false traceparent={sampled}")]);
+}
+
+#[test]
+fn how_an_item_is_pushed_stands_in_the_item() {
+    let host = Host::start();
+    let terms = PublishTerms::default();
+    for other in [terms.if_offset(0), terms.options(PushOptions::default().compress(false))] {
+        let refused = host.handle.publish_batch_on(&[BatchItem::channel("news", HI)], other);
+        assert!(matches!(refused, Err(PushError::BadTerms(_))), "{refused:?}");
+    }
+    let taken = host.handle.publish_batch(&[BatchItem::channel("news", HI)], None).unwrap();
+    assert_eq!(offsets(&taken), [Some(("news", 1))], "nothing that was refused has taken a place");
 }

@@ -286,16 +286,37 @@ fn a_full_inbox_takes_no_question_and_calls_nobody() {
     assert!(matches!(differs, Err(PushError::OffsetDiffers { offset: 2, .. })));
 }
 
+/// A request that somebody records.
+pub const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+/// A server, and what it logs.
+pub struct Logging {
+    pub server: Server,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl Logging {
+    pub fn new() -> Logging {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let sink = lines.clone();
+        let sink = Box::new(move |_: LogLevel, line: &str| sink.lock().unwrap().push(line.to_owned()));
+        let config = Config { listen: vec!["127.0.0.1:0".parse().unwrap()], ..Config::default() };
+        let journal = Journal::new(LogLevel::Info, sink);
+        Logging { server: Server::bind_with(config, |_| Box::new(()), Some(journal)).unwrap(), lines }
+    }
+
+    /// What a turn logs of publications.
+    pub fn published(&mut self) -> Vec<String> {
+        self.server.poll_once(Some(Duration::ZERO)).unwrap();
+        let lines = std::mem::take(&mut *self.lines.lock().unwrap());
+        lines.iter().filter_map(|line| line.split_once("event=published ")).map(|l| l.1.to_owned()).collect()
+    }
+}
+
 #[test]
 fn a_publication_says_of_which_request_it_is_a_part() {
-    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    let lines = Arc::new(Mutex::new(Vec::new()));
-    let sink = lines.clone();
-    let sink = Box::new(move |_: LogLevel, line: &str| sink.lock().unwrap().push(line.to_owned()));
-    let config = Config { listen: vec!["127.0.0.1:0".parse().unwrap()], ..Config::default() };
-    let journal = Journal::new(LogLevel::Info, sink);
-    let mut server = Server::bind_with(config, |_| Box::new(()), Some(journal)).unwrap();
-    let handle = server.handle();
+    let mut host = Logging::new();
+    let handle = host.server.handle();
     let publish = |parent: &str| {
         let terms = PublishTerms::default().idempotency_key(&parent[parent.len() - 2..]).traceparent(parent);
         handle.publish_to(&["a", "b"], Message::Text("x"), terms).unwrap()
@@ -310,12 +331,8 @@ fn a_publication_says_of_which_request_it_is_a_part() {
         traced.each_ref().map(Option::as_deref),
         [Some(PARENT), Some(PARENT), Some(&*unsampled), None]
     );
-    server.poll_once(Some(Duration::ZERO)).unwrap();
-    let lines = lines.lock().unwrap();
-    let logged: Vec<&str> =
-        lines.iter().filter_map(|line| line.split_once("event=published ")).map(|l| l.1).collect();
     let [a, b] =
         [0, 1].map(|n| format!("{}~{}.1", published.receipts[n].channel, published.receipts[n].epoch));
     let line = |duplicate| format!("at={a},{b} receipt=1,2 duplicate={duplicate} traceparent={PARENT}");
-    assert_eq!(logged, [line(false), line(true)]);
+    assert_eq!(host.published(), [line(false), line(true)]);
 }

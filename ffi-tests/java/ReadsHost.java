@@ -112,6 +112,26 @@ final class ReadsHost implements WsPushListener {
         }
     }
 
+    private static void publishABatchInARequest(WsPushServer server) {
+        String parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        List<BatchItem> items = List.of(BatchItem.user("ann", "to her"), BatchItem.channel("traced-batch", "x"));
+        PublishTerms traced = PublishTerms.NONE.idempotencyKey("traced-batch").traceparent(parent);
+        for (boolean isAgain : new boolean[] {false, true}) {
+            PublishedBatch batch = server.publishBatch(items, traced);
+            Check.equal(isAgain, batch.isDuplicate(), "once");
+            Check.equal(parent, batch.traceparent().orElseThrow(), "the request is in the outcome");
+        }
+        for (PublishTerms none : List.of(PublishTerms.NONE, PublishTerms.NONE.traceparent(parent + "0"))) {
+            Check.that(server.publishBatch(items, none).traceparent().isEmpty(), "no request");
+        }
+        PublishTerms none = PublishTerms.NONE;
+        for (PublishTerms other :
+                List.of(none.ifOffset(3), none.rate(5), none.options(PushOptions.UNCOMPRESSED))) {
+            Check.thrown(IllegalArgumentException.class, "not a batch's", () -> server.publishBatch(items, other));
+        }
+        Check.equal(4L, server.publishBatch(items).receipts().get(1).orElseThrow().offset(), "none was taken");
+    }
+
     private static void publishAtAPace(WsPushServer server) {
         PublishTerms slowly = PublishTerms.NONE.rate(5);
         Check.equal(1L, server.publish(List.of("paced"), "x", slowly).receipts().get(0).offset(), "a rate");
@@ -224,6 +244,7 @@ final class ReadsHost implements WsPushListener {
             publishOnTerms(server);
             readBack(server);
             publishBatches(server);
+            publishABatchInARequest(server);
             publishAtAPace(server);
             publishInARequest(server);
             server.publish("inbox.ann", "kept");

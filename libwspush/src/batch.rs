@@ -3,12 +3,13 @@
 use std::ffi::{c_char, c_void};
 
 use wspush::endpoint::{BatchItem, ConnId};
-use wspush::push::PushError;
+use wspush::push::{PublishTerms, PushError};
 
 use super::error::{CallError, Detail};
 use super::last_error;
-use super::pointer::{self, Versioned};
-use super::push::{message, options, pace, put_receipt, wspush_receipt};
+use super::pointer::{self, SizedPlaces, Versioned};
+use super::publishing::{publish_terms, wspush_terms};
+use super::push::{message, options, pace, wspush_receipt};
 use super::server::wspush_server;
 use super::status::*;
 use super::text::wspush_str;
@@ -66,18 +67,50 @@ pub unsafe extern "C" fn wspush_publish_batch(
         items: sized_structs(items_count),
         key: optional_text(key_length),
         receipts: optional_sized_places(items_count) => {
-            let read = |(index, item)| batch_item(item).map_err(|failure| failure.of_item(index));
-            let items = items.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
-            let batch = server.handle.publish_batch(&items, key)?;
-            for (place, receipt) in receipts.into_iter().flatten().zip(&batch.receipts) {
-                match receipt {
-                    Some(receipt) => put_receipt(Some(place), receipt),
-                    None => place.put(wspush_receipt::NONE),
-                }
-            }
-            Ok(if batch.duplicate { WSPUSH_DUPLICATE } else { WSPUSH_OK })
+            let mut terms = PublishTerms::default();
+            terms.idempotency_key = key;
+            publish_batch(server, &items, terms, receipts)
         }
     )
+}
+
+/// As `wspush_publish_batch`, on terms. Of `terms`, which may be NULL, a batch has the key and the `traceparent`: it is
+/// that of all items, and comes back in each receipt, also where there is no place in a log. `WSPUSH_EINVAL`: also with
+/// `has_if_offset`, and with a pace, which is an item's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_publish_batch_on(
+    server: *const wspush_server,
+    items: *const wspush_batch_item,
+    items_count: usize,
+    terms: *const wspush_terms,
+    receipts: *mut wspush_receipt,
+) -> wspush_status {
+    call!(
+        server: server,
+        items: sized_structs(items_count),
+        terms: optional_sized,
+        receipts: optional_sized_places(items_count) => {
+            let terms = terms.as_ref().map(publish_terms).transpose()?.unwrap_or_default();
+            publish_batch(server, &items, terms, receipts)
+        }
+    )
+}
+
+fn publish_batch(
+    server: &wspush_server,
+    items: &[wspush_batch_item],
+    terms: PublishTerms<'_>,
+    receipts: Option<SizedPlaces<wspush_receipt>>,
+) -> Result<wspush_status, CallError> {
+    let read = |(index, item)| batch_item(item).map_err(|failure| failure.of_item(index));
+    let items = items.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
+    let batch = server.handle.publish_batch_on(&items, terms)?;
+    let parent = terms.traceparent.filter(|_| batch.traceparent.is_some());
+    for (place, receipt) in receipts.into_iter().flatten().zip(&batch.receipts) {
+        let receipt = receipt.as_ref().map_or(wspush_receipt::NONE, wspush_receipt::from);
+        place.put(receipt.of_request(parent));
+    }
+    Ok(if batch.duplicate { WSPUSH_DUPLICATE } else { WSPUSH_OK })
 }
 
 /// Which item of a batch, from 0 on, this thread's last failed call was about. `WSPUSH_ENOTFOUND`: it was about none.

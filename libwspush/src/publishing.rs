@@ -13,7 +13,8 @@ use super::server::wspush_server;
 use super::status::*;
 use super::text::wspush_str;
 
-/// The terms of a publication. Zero it, set `struct_size` to `sizeof(wspush_terms)`, then what is wanted.
+/// The terms of a publication, or of a batch. Zero it, set `struct_size` to `sizeof(wspush_terms)`, then what is
+/// wanted.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wspush_terms {
@@ -100,38 +101,30 @@ pub unsafe extern "C" fn wspush_publish_to(
         data: bytes(length),
         terms: optional_sized,
         receipts: optional_sized_places(channels_count) => {
-            let (key, parent);
-            let mut asked = PublishTerms::default().options(options(kind));
-            if let Some(terms) = terms {
-                let wspush_terms { idempotency_key, idempotency_key_length, has_if_offset, if_offset, .. } = terms;
-                asked = asked.pace(pace(terms.rate, terms.deadline_ms)?);
-                if !idempotency_key.is_null() {
-                    let length = idempotency_key_length;
-                    // SAFETY: the contract of the room holds for the pointer in the struct as well.
-                    key = unsafe { pointer::text(idempotency_key, length, "terms->idempotency_key") }?;
-                    asked.idempotency_key = Some(key);
-                }
-                asked.if_offset = (has_if_offset != 0).then_some(if_offset);
-                if !terms.traceparent.is_null() {
-                    let length = terms.traceparent_length;
-                    // SAFETY: as above.
-                    parent = unsafe { pointer::text(terms.traceparent, length, "terms->traceparent") }?;
-                    asked.traceparent = Some(parent);
-                }
-            }
+            let asked = terms.as_ref().map(publish_terms).transpose()?.unwrap_or_default();
+            let asked = asked.options(options(kind).pace(asked.options.pace));
             channels.iter().try_for_each(|name| channel_name(name).map(drop))?;
             let published = server.handle.publish_to(&channels, message(kind, data)?, asked)?;
             let parent = asked.traceparent.filter(|_| published.traceparent.is_some());
             for (place, receipt) in receipts.into_iter().flatten().zip(&published.receipts) {
-                place.put(wspush_receipt {
-                    traceparent: parent.map_or(std::ptr::null(), |parent| parent.as_ptr().cast()),
-                    traceparent_length: parent.map_or(0, str::len),
-                    ..receipt.into()
-                });
+                place.put(wspush_receipt::from(receipt).of_request(parent));
             }
             Ok(if published.duplicate { WSPUSH_DUPLICATE } else { WSPUSH_OK })
         }
     )
+}
+
+/// The terms, but for the bits beside the kind.
+pub(super) fn publish_terms(raw: &wspush_terms) -> Result<PublishTerms<'_>, CallError> {
+    let text = |data: *const c_char, length, name| {
+        // SAFETY: the contract of the room holds for the pointers in the struct as well.
+        (!data.is_null()).then(|| unsafe { pointer::text(data, length, name) }).transpose()
+    };
+    let mut terms = PublishTerms::default().pace(pace(raw.rate, raw.deadline_ms)?);
+    terms.idempotency_key = text(raw.idempotency_key, raw.idempotency_key_length, "terms->idempotency_key")?;
+    terms.if_offset = (raw.has_if_offset != 0).then_some(raw.if_offset);
+    terms.traceparent = text(raw.traceparent, raw.traceparent_length, "terms->traceparent")?;
+    Ok(terms)
 }
 
 /// How the channel stands because of which this thread's last failed call was a `WSPUSH_ECONFLICT`. `WSPUSH_ENOTFOUND`:

@@ -40,6 +40,12 @@ impl From<&Receipt> for wspush_receipt {
 }
 
 impl wspush_receipt {
+    /// The receipt of a publication that is part of this request. The text is the host's.
+    pub(super) fn of_request(self, parent: Option<&str>) -> wspush_receipt {
+        let Some(parent) = parent else { return self };
+        wspush_receipt { traceparent: parent.as_ptr().cast(), traceparent_length: parent.len(), ..self }
+    }
+
     /// Of something that has no place.
     pub(super) const NONE: wspush_receipt = wspush_receipt {
         struct_size: 0,

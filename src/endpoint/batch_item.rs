@@ -58,6 +58,8 @@ pub struct PublishedBatch {
     pub receipts: Vec<Option<Receipt>>,
     /// Whether the batch was published before, under the same idempotency key: these are the receipts of that.
     pub duplicate: bool,
+    /// The request that it is part of, as the terms have it. None: there is none, or it is not valid.
+    pub traceparent: Option<Box<str>>,
 }
 
 impl<'a> BatchItem<'a> {
@@ -104,13 +106,13 @@ impl<'a> BatchItem<'a> {
 impl PublishedBatch {
     /// The outcome of these items. The receipts are those of the publications among them.
     pub(crate) fn of(items: &[BatchItem<'_>], published: Published) -> PublishedBatch {
-        let Published { receipts, duplicate, .. } = published;
+        let Published { receipts, duplicate, traceparent } = published;
         let mut receipts = receipts.into_iter();
         let receipt = |item: &BatchItem<'_>| match item.to {
             Recipient::Channel(_) => receipts.next(),
             Recipient::User(_) | Recipient::Conn(_) => None,
         };
-        PublishedBatch { receipts: items.iter().map(receipt).collect(), duplicate }
+        PublishedBatch { receipts: items.iter().map(receipt).collect(), duplicate, traceparent }
     }
 }
 

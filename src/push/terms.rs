@@ -75,6 +75,18 @@ impl<'a> PublishTerms<'a> {
             _ => Ok(()),
         }
     }
+
+    /// Whether they are such as a batch can have.
+    ///
+    /// # Errors
+    /// [`PushError::BadTerms`]
+    pub(crate) fn check_for_batch(&self) -> Result<(), PushError> {
+        if self.if_offset.is_some() || self.options != PushOptions::default() {
+            let why = "a batch has a key and a traceparent; options and a pace are an item's, and if_offset is none's";
+            return Err(PushError::BadTerms(why));
+        }
+        self.check()
+    }
 }
 
 /// A number by which a repetition is known from something else under the same key. It is the same at all nodes of a
@@ -139,5 +151,15 @@ mod tests {
         let check = |len| PublishTerms::default().idempotency_key(&"k".repeat(len)).check().is_ok();
         assert_eq!([0, 1, 128, 129].map(check), [false, true, true, false]);
         assert!(PublishTerms::default().check().is_ok());
+    }
+
+    #[test]
+    fn a_batch_has_a_key_and_a_request() {
+        let terms = PublishTerms::default().idempotency_key("k").traceparent("00-a");
+        let options = PushOptions::default().compress(false);
+        let others = [terms.if_offset(0), terms.pace(super::Pace::PerSecond(1)), terms.options(options)];
+        assert!(terms.check_for_batch().is_ok() && PublishTerms::default().check_for_batch().is_ok());
+        assert!(terms.idempotency_key("").check_for_batch().is_err());
+        assert!(others.iter().all(|terms| terms.check().is_ok() && terms.check_for_batch().is_err()));
     }
 }

@@ -126,7 +126,9 @@ impl<S: Socket> Reactor<S> {
             ("duplicate", &traced.duplicate),
             (trace::FIELD, &traced.parent),
         ];
-        self.journal.record(self.now, LogLevel::Info, "published", &fields);
+        // A batch to users and connections has places nowhere.
+        let fields = if traced.receipts.is_empty() { &fields[2..] } else { &fields[..] };
+        self.journal.record(self.now, LogLevel::Info, "published", fields);
     }
 
     /// The line of a request that changes something. Its parameters are not repeated but for those that say whom it

@@ -24,15 +24,13 @@ impl Handle {
     ) -> Result<Published, PushError> {
         let published =
             self.shared.publish_all(Batch::of(channels, message, &terms)?, unix_us(), Wake::Yes)?;
-        Ok(match terms.traceparent.and_then(trace::valid) {
-            Some(parent) => self.trace(parent, published),
-            None => published,
-        })
+        Ok(self.trace(&terms, published))
     }
 
     /// Lets the log tell of a publication that is part of a request. Its line is lost where the inbox is full: what is
     /// published is published.
-    fn trace(&self, parent: &str, published: Published) -> Published {
+    fn trace(&self, terms: &PublishTerms<'_>, published: Published) -> Published {
+        let Some(parent) = terms.traceparent.and_then(trace::valid) else { return published };
         if trace::is_sampled(parent) {
             let Published { receipts, duplicate, .. } = published.clone();
             let traced = Traced { parent: parent.into(), receipts, duplicate };
@@ -54,17 +52,29 @@ impl Handle {
         items: &[BatchItem<'_>],
         idempotency_key: Option<&str>,
     ) -> Result<PublishedBatch, PushError> {
-        let terms = PublishTerms { idempotency_key, ..PublishTerms::default() };
-        terms.check()?;
+        self.publish_batch_on(items, PublishTerms { idempotency_key, ..PublishTerms::default() })
+    }
+
+    /// As [`publish_batch`](Self::publish_batch), on the terms that a batch can have: an idempotency key, and the request
+    /// that all of it is part of. How each item is pushed stands in the item.
+    ///
+    /// # Errors
+    /// As [`publish_batch`](Self::publish_batch); [`PushError::BadTerms`] also for other terms.
+    pub fn publish_batch_on(
+        &self,
+        items: &[BatchItem<'_>],
+        terms: PublishTerms<'_>,
+    ) -> Result<PublishedBatch, PushError> {
+        terms.check_for_batch()?;
         check_count(items.len())?;
         let parts = items.iter().enumerate().map(|(index, item)| {
             self.batch_part(item).map_err(|problem| PushError::BadItem { index, problem: Box::new(problem) })
         });
         let parts = parts.collect::<Result<Vec<_>, _>>()?;
-        let key = idempotency_key.map(|key| (key, fingerprint(&items)));
+        let key = terms.idempotency_key.map(|key| (key, fingerprint(&items)));
         let batch = Batch { items: parts, key, if_offset: None, except: Vec::new() };
         let published = self.shared.publish_all(batch, unix_us(), Wake::Yes)?;
-        Ok(PublishedBatch::of(items, published))
+        Ok(PublishedBatch::of(items, self.trace(&terms, published)))
     }
 
     fn batch_part<'a>(&self, item: &'a BatchItem<'_>) -> Result<Item<'a>, PushError> {

@@ -12,37 +12,40 @@ use super::native_error::NativeError;
 use super::natives::fenced_raw;
 use super::packed;
 use super::payload::{self, message, options, read_raw};
-use super::reads::{DUPLICATE, NOT_PACKED, PUBLISHED};
+use super::reads::{DUPLICATE, NOT_PACKED, PUBLISHED, publish_terms};
 use super::registry;
 
-/// `int publishBatch(long server, byte[] batch, long[] places)`: the batch is a key (`=KEY` or nothing) and three
-/// parts for each item, which are its target (`cCHANNEL`, `uUSER`, `nID`), its kind in decimal with its
-/// [pace](payload::pace), and the message. Epoch, offset and id of each are put into `places`, zeroes for what has no
-/// place in a log; beside an exception about one item, `places[0]` is its index.
+/// `int publishBatch(long server, byte[] terms, byte[] items, long[] places)`: the terms are those of
+/// [`publishTo`](publish_terms), and an item has three parts, which are its target (`cCHANNEL`, `uUSER`, `nID`), its kind
+/// in decimal with its [pace](payload::pace), and the message. Epoch, offset and id of each are put into `places`, zeroes
+/// for what has no place in a log, and behind them whether the `traceparent` is one; beside an exception about one item,
+/// `places[0]` is its index.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_wspush_Native_publishBatch<'l>(
     env: EnvUnowned<'l>,
     _: JClass<'l>,
     server: jlong,
-    batch: JByteArray<'l>,
+    terms: JByteArray<'l>,
+    items: JByteArray<'l>,
     places: JLongArray<'l>,
 ) -> jint {
     fenced_raw(env, |raw| {
         if places.is_null() {
             return Err(NativeError::Argument("no place for the receipts"));
         }
-        let batch = read_raw(&raw, &batch)?;
-        let parts = packed::parts(&batch).ok_or(NOT_PACKED)?;
-        let published = registry::with(server, |entry| {
-            let (key, items) = read(&parts)?;
-            Ok(entry.handle.publish_batch(&items, key)?)
-        });
+        let (terms, items) = (read_raw(&raw, &terms)?, read_raw(&raw, &items)?);
+        let terms = packed::unpack(&terms).ok_or(NOT_PACKED)?;
+        let terms = publish_terms(&terms).ok_or(NOT_PACKED)?;
+        let parts = packed::parts(&items).ok_or(NOT_PACKED)?;
+        let published =
+            registry::with(server, |entry| Ok(entry.handle.publish_batch_on(&read(&parts)?, terms)?));
         match published {
-            Ok(PublishedBatch { receipts, duplicate }) => {
+            Ok(PublishedBatch { receipts, duplicate, traceparent }) => {
                 let place = |receipt: &Option<wspush::Receipt>| {
                     receipt.as_ref().map_or([0; 3], |r| [r.epoch, r.offset, r.id])
                 };
-                let numbers: Vec<jlong> = receipts.iter().flat_map(place).map(u64::cast_signed).collect();
+                let numbers = receipts.iter().flat_map(place).chain([u64::from(traceparent.is_some())]);
+                let numbers: Vec<jlong> = numbers.map(u64::cast_signed).collect();
                 raw.put(&places, &numbers);
                 Ok(if duplicate { DUPLICATE } else { PUBLISHED })
             }
@@ -56,12 +59,7 @@ pub extern "system" fn Java_io_wspush_Native_publishBatch<'l>(
     })
 }
 
-/// The key, and the items.
-type Batch<'a> = (Option<&'a str>, Vec<BatchItem<'a>>);
-
-fn read<'a>(parts: &[&'a [u8]]) -> Result<Batch<'a>, NativeError> {
-    let (key, items) = parts.split_first().ok_or(NOT_PACKED)?;
-    let key = std::str::from_utf8(key).map_err(|_| NOT_PACKED)?.strip_prefix('=');
+fn read<'a>(items: &[&'a [u8]]) -> Result<Vec<BatchItem<'a>>, NativeError> {
     if !items.len().is_multiple_of(3) {
         return Err(NOT_PACKED);
     }
@@ -71,7 +69,7 @@ fn read<'a>(parts: &[&'a [u8]]) -> Result<Batch<'a>, NativeError> {
         }
         read => read,
     };
-    Ok((key, items.chunks(3).enumerate().map(item).collect::<Result<_, _>>()?))
+    items.chunks(3).enumerate().map(item).collect()
 }
 
 fn read_item<'a>(parts: &[&'a [u8]]) -> Result<BatchItem<'a>, NativeError> {
@@ -102,31 +100,29 @@ mod tests {
 
     #[test]
     fn a_batch_as_java_packs_it() {
-        let parts: [&[u8]; 7] = [b"=k", b"cnews", b"1r7", b"hi", b"n-1", b"258", b"\xff"];
-        let (key, items) = read(&parts).unwrap();
-        assert_eq!(key, Some("k"));
+        let parts: [&[u8]; 6] = [b"cnews", b"1r7", b"hi", b"n-1", b"258", b"\xff"];
+        let items = read(&parts).unwrap();
         let slowly = wspush::PushOptions::default().pace(wspush::Pace::PerSecond(7));
         assert_eq!(items[0], BatchItem::channel("news", Message::Text("hi")).options(slowly));
         let plain = options(258);
         assert!(!plain.compress);
         assert_eq!(items[1], BatchItem::conn(ConnId(u64::MAX), Message::Binary(b"\xff")).options(plain));
-        assert_eq!(read(&[b""]).unwrap(), (None, Vec::new()));
+        assert_eq!(read(&[]).unwrap(), Vec::new());
     }
 
     #[test]
     fn what_is_none_is_refused() {
-        let bad: [&[&[u8]]; 6] = [
-            &[],
-            &[b"", b"cnews", b"1"],
-            &[b"", b"", b"1", b"x"],
-            &[b"", b"xnews", b"1", b"x"],
-            &[b"", b"cnews", b"", b"x"],
-            &[b"", b"nx", b"1", b"x"],
+        let bad: [&[&[u8]]; 5] = [
+            &[b"cnews", b"1"],
+            &[b"", b"1", b"x"],
+            &[b"xnews", b"1", b"x"],
+            &[b"cnews", b"", b"x"],
+            &[b"nx", b"1", b"x"],
         ];
         for parts in bad {
             assert!(matches!(read(parts), Err(NativeError::Argument(_))), "{parts:?}");
         }
-        let not_text: [&[u8]; 7] = [b"", b"ca", b"1", b"x", b"ub", b"1", b"\xff"];
+        let not_text: [&[u8]; 6] = [b"ca", b"1", b"x", b"ub", b"1", b"\xff"];
         let refused = read(&not_text).map(drop);
         let Err(NativeError::Push(PushError::BadItem { index: 1, problem })) = refused else {
             panic!("{refused:?}");

@@ -85,7 +85,7 @@ pub extern "system" fn Java_io_wspush_Native_publishTo<'l>(
 }
 
 /// `=KEY` or nothing, the offset or -1, the pace, and the `traceparent` or nothing.
-fn publish_terms<'a>(parts: &[&'a str]) -> Option<PublishTerms<'a>> {
+pub(super) fn publish_terms<'a>(parts: &[&'a str]) -> Option<PublishTerms<'a>> {
     let &[key, offset, pace, traceparent] = parts else { return None };
     let (idempotency_key, offset) = (key.strip_prefix('='), offset.parse::<i64>().ok()?);
     let mut terms = PublishTerms::default();

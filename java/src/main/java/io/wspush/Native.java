@@ -111,7 +111,7 @@ final class Native {
             byte[] terms,
             long[] receipts);
 
-    static native int publishBatch(long server, byte[] batch, long[] places);
+    static native int publishBatch(long server, byte[] terms, byte[] items, long[] places);
 
     static native void ask(long server, byte[] question, Reply<?> reply);
 

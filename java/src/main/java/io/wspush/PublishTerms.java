@@ -3,7 +3,7 @@ package io.wspush;
 import java.time.Duration;
 import java.util.Objects;
 
-/** On which terms something is published to several channels. Immutable. */
+/** On which terms something is published to several channels, or a batch. Immutable. */
 public final class PublishTerms {
     /** Without any: what goes without saying. */
     public static final PublishTerms NONE = new PublishTerms(PushOptions.DEFAULT, null, -1, Pace.NONE, "");
@@ -83,13 +83,23 @@ public final class PublishTerms {
 
     /**
      * The terms with the request that it is part of ({@code traceparent} of W3C Trace Context). It comes back in {@link
-     * Published#traceparent}, and is logged with the receipts if its flags say that it is sampled. One that is not valid
-     * is left out.
+     * Published#traceparent} or {@link PublishedBatch#traceparent}, and is logged with the receipts if its flags say that
+     * it is sampled. One that is not valid is left out.
      *
      * @param traceparent the field as the request has it
      * @return the terms
      */
     public PublishTerms traceparent(String traceparent) {
         return new PublishTerms(options, idempotencyKey, ifOffset, pace, Objects.requireNonNull(traceparent));
+    }
+
+    /** For the native side. */
+    byte[] packed() {
+        return new Packed()
+                .put(idempotencyKey == null ? "" : "=" + idempotencyKey)
+                .put(Long.toString(ifOffset))
+                .put(pace.packed)
+                .put(traceparent)
+                .bytes();
     }
 }

@@ -7,10 +7,12 @@ import java.util.Optional;
 public final class PublishedBatch {
     private final List<Optional<Receipt>> receipts;
     private final boolean duplicate;
+    private final String traceparent;
 
-    PublishedBatch(List<Optional<Receipt>> receipts, boolean duplicate) {
+    PublishedBatch(List<Optional<Receipt>> receipts, boolean duplicate, String traceparent) {
         this.receipts = receipts;
         this.duplicate = duplicate;
+        this.traceparent = traceparent;
     }
 
     /**
@@ -30,5 +32,14 @@ public final class PublishedBatch {
      */
     public boolean isDuplicate() {
         return duplicate;
+    }
+
+    /**
+     * The request that it is part of.
+     *
+     * @return the one of the terms; none as well if that is not valid
+     */
+    public Optional<String> traceparent() {
+        return Optional.ofNullable(traceparent);
     }
 }

@@ -6,7 +6,6 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
 
 /** How a server publishes. It is a part of {@link WsPushServer}. */
@@ -228,16 +227,10 @@ abstract class ServerPublishing extends ServerConnections {
     private Published publish(List<String> channels, Payload payload, PublishTerms terms) {
         Packed names = new Packed();
         channels.forEach(names::put);
-        String key = terms.idempotencyKey;
-        Packed asked = new Packed()
-                .put(key == null ? "" : "=" + key)
-                .put(Long.toString(terms.ifOffset))
-                .put(terms.pace.packed)
-                .put(terms.traceparent);
         long[] places = new long[3 * Math.max(1, channels.size()) + 1];
         int kind = terms.options.kind(payload.text);
         int outcome = Native.publishTo(
-                id, names.bytes(), payload.array, payload.direct, payload.from, payload.length, kind, asked.bytes(), places);
+                id, names.bytes(), payload.array, payload.direct, payload.from, payload.length, kind, terms.packed(), places);
         if (outcome == CONFLICT) {
             throw new OffsetDiffersException(channels.get((int) places[2]), places[0], places[1]);
         }
@@ -258,7 +251,7 @@ abstract class ServerPublishing extends ServerConnections {
      * @return where they stand
      */
     public PublishedBatch publishBatch(List<BatchItem> items) {
-        return publishAll(items, "");
+        return publishBatch(items, PublishTerms.NONE);
     }
 
     /**
@@ -275,17 +268,28 @@ abstract class ServerPublishing extends ServerConnections {
      * @throws WsPushException if the server doesn't take it for another reason
      */
     public PublishedBatch publishBatch(List<BatchItem> items, String idempotencyKey) {
-        return publishAll(items, "=" + Objects.requireNonNull(idempotencyKey));
+        return publishBatch(items, PublishTerms.NONE.idempotencyKey(idempotencyKey));
     }
 
-    private PublishedBatch publishAll(List<BatchItem> items, String key) {
-        Packed batch = new Packed().put(key);
+    /**
+     * As {@link WsPushServer#publishBatch(List, String) publishBatch(List, String)}, on the terms that a batch can have:
+     * an idempotency key, and the request that all of it is part of ({@link PublishTerms#traceparent}).
+     *
+     * @param items the messages, 1 to 1,000
+     * @param terms the terms; others are an {@link IllegalArgumentException}, since options and a pace are an item's
+     * @return where they stand
+     */
+    public PublishedBatch publishBatch(List<BatchItem> items, PublishTerms terms) {
+        if (terms.options != PushOptions.DEFAULT) {
+            throw new IllegalArgumentException("the options of a batch stand in its items");
+        }
+        Packed batch = new Packed();
         items.forEach(item -> item.pack(batch));
-        long[] places = new long[3 * Math.max(1, items.size())];
+        long[] places = new long[3 * items.size() + 1];
         places[0] = -1;
         int outcome;
         try {
-            outcome = Native.publishBatch(id, batch.bytes(), places);
+            outcome = Native.publishBatch(id, terms.packed(), batch.bytes(), places);
         } catch (RuntimeException problem) {
             throw places[0] < 0 ? problem : new BadItemException((int) places[0], problem);
         }
@@ -293,6 +297,8 @@ abstract class ServerPublishing extends ServerConnections {
         for (int n = 0; n < items.size(); n++) {
             receipts.add(items.get(n).receipt(places[3 * n], places[3 * n + 1], places[3 * n + 2]));
         }
-        return new PublishedBatch(Collections.unmodifiableList(receipts), outcome == DUPLICATE);
+        boolean isTraced = places[3 * items.size()] != 0;
+        return new PublishedBatch(
+                Collections.unmodifiableList(receipts), outcome == DUPLICATE, isTraced ? terms.traceparent : null);
     }
 }
