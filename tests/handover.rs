@@ -33,9 +33,19 @@ impl Folder {
         self.0.join("handover.sock")
     }
 
+    /// What `handover` is to be.
+    pub(crate) fn address(&self) -> String {
+        format!("unix:{}", self.socket().display())
+    }
+
+    /// Whether a daemon waits there for its successor.
+    pub(crate) fn exists(&self) -> bool {
+        self.socket().exists()
+    }
+
     fn flags<'a>(&self, more: &[&'a str]) -> Vec<&'a str> {
         // It lives as long as the test's process.
-        let at: &'static str = format!("unix:{}", self.socket().display()).leak();
+        let at: &'static str = self.address().leak();
         [&["--channels", "*", "--handover", at], more].concat()
     }
 

@@ -49,6 +49,8 @@ mod handle;
 mod handover;
 #[cfg(feature = "handover")]
 mod handover_kinds;
+#[cfg(feature = "handover")]
+mod handover_page;
 mod handshake;
 mod heartbeat;
 mod history;

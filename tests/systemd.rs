@@ -119,6 +119,59 @@ fn the_successor_becomes_the_services_process() {
     let _ = fs::remove_dir_all(&folder);
 }
 
+/// systemd hears of the end of its own children alone, and kills at once a service that is none of them: when it is told
+/// of a successor, that must have nobody else for its parent any more.
+#[cfg(feature = "handover")]
+#[test]
+fn a_successor_is_nobodys_child_before_it_begins() {
+    let folder = std::env::temp_dir().join(format!("wspush-orphan-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let path = format!("unix:{}", folder.join("handover.sock").display());
+    let mut daemon = Daemon::start(&["--handover", &path]);
+    daemon::wait("the socket", || folder.join("handover.sock").exists());
+    // Neither goes on before it is looked at.
+    daemon.signal("STOP");
+    let mut upgrade = Command::new(daemon::program());
+    upgrade.args(["upgrade", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--handover", &path]);
+    let mut upgrade = upgrade.stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    let successor = |pid: &u32| {
+        let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        *pid != daemon.pid() && line.contains(&path) && !line.contains("\0upgrade\0")
+    };
+    let parent = |pid: u32| -> Option<u32> {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
+    };
+    let mut found = None;
+    daemon::wait("the successor, alone", || {
+        let entries = fs::read_dir("/proc").expect("processes").flatten();
+        found = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).find(successor);
+        let parent =
+            found.and_then(parent).and_then(|parent| fs::read(format!("/proc/{parent}/cmdline")).ok());
+        parent.is_some_and(|parent| !String::from_utf8_lossy(&parent).contains(&path))
+    });
+    let _killed = found.map(Killed);
+    daemon.signal("CONT");
+    assert!(upgrade.wait().expect("it comes back").success());
+    assert!(daemon.wait_exit().success() && daemon.events("handed_over") == 1, "{}", daemon.log());
+    let mut refused = Command::new(daemon::program());
+    refused.args([
+        "upgrade",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        "off",
+        "--reactors",
+        "2",
+        "--handover",
+        &path,
+    ]);
+    let refused = refused.stdin(Stdio::null()).output().expect("it starts");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.status.code() == Some(2) && said.contains("it takes as many (--reactors 1)"), "{said}");
+    let _ = fs::remove_dir_all(&folder);
+}
+
 /// A process that doesn't outlive the test.
 #[cfg(feature = "handover")]
 struct Killed(u32);
@@ -155,6 +208,23 @@ fn it_gets_signs_of_life_as_long_as_the_loop_turns() {
     }
     daemon.signal("TERM");
     assert!(daemon.wait_exit().success());
+}
+
+/// A variable goes before the file: what both have, and the drop-in that is shown leaves to the file.
+#[test]
+fn the_sample_of_settings_is_heard_under_the_unit() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+    let (unit, sample, page) =
+        (read("contrib/wspushd.service"), read("contrib/wspushd.toml"), read("docs/service.md"));
+    let keys = sample.lines().filter_map(|line| Some(line.split_once(" = ")?.0));
+    let both: Vec<String> = keys
+        .map(|key| format!("WSPUSH_{}", key.to_uppercase()))
+        .filter(|variable| unit.contains(&format!("Environment={variable}=")))
+        .collect();
+    assert_eq!(both, ["WSPUSH_LISTEN", "WSPUSH_ADMIN"]);
+    let line = format!("UnsetEnvironment={}", both.join(" "));
+    assert!(sample.contains(&line) && page.contains(&format!("\n{line}\n")), "{line}");
 }
 
 #[test]

@@ -74,10 +74,16 @@ fn main() -> ExitCode {
         Ok(signals) => signals,
         Err(error) => return fail(&error, 1),
     };
+    #[cfg(feature = "handover")]
+    upgrade::begin();
     let config = invocation.config.clone();
     let server = match Server::bind_inheriting(config, |_| Box::new(()), None, sockets) {
         Ok(server) => server,
-        Err(error) => return fail(&error, EXIT_USAGE),
+        Err(error) => {
+            #[cfg(feature = "handover")]
+            upgrade::failed(EXIT_USAGE);
+            return fail(&error, EXIT_USAGE);
+        }
     };
     #[cfg(feature = "handover")]
     if let Err(code) = upgrade::done(&server) {

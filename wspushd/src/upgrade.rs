@@ -3,7 +3,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::process::{Command, ExitCode, Stdio};
 
@@ -18,12 +18,19 @@ Starts a server that takes over from the one that is running, at the path of han
 Usage: wspushd upgrade [OPTIONS]
 
 OPTIONS are those of wspushd --help, and so are the variables. The new server is this program's binary; it goes on
-in the background, with the same standard error. Exit status: 0 it has taken over, 1 nothing has happened, 2 a setting
-is wrong.
+in the background, with the same standard error. Exit status: 0 it has taken over, 1 there is nothing to take over, 2 a
+setting is wrong, or the server that is running does not hand over. It goes on then.
 ";
 
-/// Tells the new server that it is one, and is waited for.
+/// Tells a process which part it has.
 const VARIABLE: &str = "WSPUSHD_UPGRADE";
+
+/// The one that starts the new server, and ends at once. That leaves the server to systemd, which must see a child of its
+/// own when it is told that the service is another process now: only then it hears of that one's end, and waits for it.
+const STARTER: &str = "starter";
+
+/// The new server, which is waited for.
+const SERVER: &str = "server";
 
 const WATCHDOG: &str = "WATCHDOG_USEC";
 
@@ -35,6 +42,12 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let rest: Vec<OsString> = args.collect();
     if rest.iter().any(|arg| arg == "--help" || arg == "-h") {
         return print(HELP, 0);
+    }
+    if has_part(STARTER) {
+        return match part(SERVER, &rest).and_then(|mut server| server.spawn()) {
+            Ok(_) => ExitCode::SUCCESS,
+            Err(error) => fail(&error, 1),
+        };
     }
     let program = env::args_os().next().unwrap_or_default();
     match from_args([program].into_iter().chain(rest.iter().cloned()), env::vars_os()) {
@@ -56,23 +69,50 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn start(args: &[OsString]) -> std::io::Result<ExitCode> {
+fn has_part(part: &str) -> bool {
+    env::var_os(VARIABLE).is_some_and(|own| own == part)
+}
+
+/// This program again, with another part.
+fn part(name: &str, args: &[OsString]) -> std::io::Result<Command> {
     let mut command = Command::new(env::current_exe()?);
-    command.args(args).env(VARIABLE, "1").env_remove("WATCHDOG_PID");
+    command.args(args).env(VARIABLE, name);
+    Ok(command)
+}
+
+fn start(args: &[OsString]) -> std::io::Result<ExitCode> {
+    let mut command = part(STARTER, &[])?;
+    command.arg("upgrade").args(args).env_remove("WATCHDOG_PID");
     command.envs(watchdog().map(|time| (WATCHDOG, time)));
-    let mut server = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let mut starter = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let (gate, output) = (starter.stdin.take(), starter.stdout.take());
+    if !starter.wait()?.success() {
+        return Ok(ExitCode::from(1));
+    }
+    // The server is nobody's child now, and may begin.
+    drop(gate);
     let mut said = String::new();
-    if let Some(output) = server.stdout.take() {
+    if let Some(output) = output {
         BufReader::new(output).read_line(&mut said)?;
     }
-    if said == READY {
-        return Ok(ExitCode::SUCCESS);
+    // Unless it is ready, it has said why.
+    let code = if said == READY { 0 } else { said.trim_end().parse().unwrap_or(1) };
+    Ok(ExitCode::from(code))
+}
+
+/// Waits, in a new server, until nobody has it for a child.
+pub(crate) fn begin() {
+    if has_part(SERVER) {
+        // Nothing is said there: it is closed.
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
     }
-    // It has said why.
-    let status = server.wait()?;
-    Ok(ExitCode::from(
-        status.code().and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0).unwrap_or(1),
-    ))
+}
+
+/// Says with which status it ends, if somebody waits for that.
+pub(crate) fn failed(code: u8) {
+    if has_part(SERVER) {
+        print(&format!("{code}\n"), 0);
+    }
 }
 
 /// The time for signs of life, which systemd tells the service's process alone: the next one goes on giving them.
@@ -86,7 +126,7 @@ fn watchdog() -> Option<OsString> {
 
 /// Says that it has, if somebody waits for that. An error: there was nothing to take over.
 pub(crate) fn done(server: &Server) -> Result<(), ExitCode> {
-    if env::var_os(VARIABLE).is_none() {
+    if !has_part(SERVER) {
         return Ok(());
     }
     if server.handed_over().is_none() {
