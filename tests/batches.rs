@@ -118,7 +118,7 @@ fn a_batch_says_of_which_request_it_is_a_part() {
     let places = format!("at=a~{}.1,b~{}.1 receipt=1,2", a.epoch, b.epoch);
     let line = |duplicate| format!("{places} duplicate={duplicate} traceparent={PARENT}");
     assert_eq!(host.published(), [line(false), line(true)]);
-    // What goes to a user stands nowhere.
+    // A message to a user stands nowhere.
     let sampled = PARENT.replace("-01", "-03");
     publish(&items[1..2], &sampled);
     assert_eq!(host.published(), [format!("duplicate=false traceparent={sampled}")]);

@@ -33,7 +33,7 @@ impl Folder {
         self.0.join("handover.sock")
     }
 
-    /// What `handover` is to be.
+    /// The value of `handover`.
     pub(crate) fn address(&self) -> String {
         format!("unix:{}", self.socket().display())
     }

@@ -100,7 +100,7 @@ fn the_cpu_time_is_told_by_purpose() {
     let metrics = String::from_utf8(daemon.ask("GET", "/metrics", &[], b"").body).expect("text");
     for purpose in purposes {
         assert!(
-            metrics.contains(&format!("\nwspush_cpu_microseconds_total{{purpose=\"{purpose}\"}} ")),
+            metrics.contains(&format!("\nwspush_cpu_seconds_total{{purpose=\"{purpose}\"}} ")),
             "{metrics}"
         );
     }

@@ -305,7 +305,7 @@ impl Logging {
         Logging { server: Server::bind_with(config, |_| Box::new(()), Some(journal)).unwrap(), lines }
     }
 
-    /// What a turn logs of publications.
+    /// The lines that a turn logs of publications.
     pub fn published(&mut self) -> Vec<String> {
         self.server.poll_once(Some(Duration::ZERO)).unwrap();
         let lines = std::mem::take(&mut *self.lines.lock().unwrap());

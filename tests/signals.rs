@@ -55,6 +55,25 @@ fn the_habits_of_other_programs_end_nothing() {
 }
 
 #[test]
+fn a_log_of_objects_has_no_other_lines() {
+    let settings = Settings::new("objects", "");
+    let mut daemon = Daemon::start(&["--config", settings.name()]);
+    std::fs::write(settings.name(), "log_format = \"json\"\n").expect("a file");
+    daemon.signal("HUP");
+    daemon.wait_log(|line| line.contains("\"applied\":\"log_format\""));
+    let before = daemon.log().lines().count() - 1;
+    for (signal, event) in [("USR1", "signal"), ("USR2", "state_not_saved"), ("TERM", "drained")] {
+        daemon.signal(signal);
+        daemon.wait_log(|line| line.contains(&format!("\"event\":\"{event}\"")));
+    }
+    assert!(daemon.wait_exit().success());
+    for line in daemon.log().lines().skip(before) {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        assert!(line["event"].is_string(), "{line}");
+    }
+}
+
+#[test]
 fn a_signal_in_the_middle_of_the_start_ends_nothing() {
     let settings = Settings::new("start", "message_bytes_max = 1000\n");
     for (signal, said) in [("HUP", "event=reloaded"), ("USR1", "USR1"), ("USR2", "event=state_not_saved")] {
@@ -84,7 +103,7 @@ fn a_hup_that_can_not_be_taken_says_so() {
     daemon.signal("TERM");
     daemon.wait_event("draining");
     daemon.signal("HUP");
-    let line = daemon.wait_log(|line| line.contains("not reloaded"));
+    let line = daemon.wait_event("not_reloaded");
     assert!(line.contains("the server is stopping"), "{line}");
     assert_eq!(close_of(&client.frame()).0, 1001);
     client.send_close(1001, "");

@@ -119,8 +119,8 @@ fn the_successor_becomes_the_services_process() {
     let _ = fs::remove_dir_all(&folder);
 }
 
-/// systemd hears of the end of its own children alone, and kills at once a service that is none of them: when it is told
-/// of a successor, that must have nobody else for its parent any more.
+/// systemd hears of the end of its own children alone, and kills at once a service that is none of them: when it is
+/// told of a successor, that must have nobody else for its parent any more.
 #[cfg(feature = "handover")]
 #[test]
 fn a_successor_is_nobodys_child_before_it_begins() {

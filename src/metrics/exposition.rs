@@ -114,6 +114,17 @@ impl Exposition {
         }
     }
 
+    /// A value in seconds, of microseconds.
+    pub(super) fn seconds_with(&mut self, label: &str, label_value: &str, us: u64) {
+        let (seconds, rest) = (us / 1_000_000, us % 1_000_000);
+        match &mut self.family {
+            Some(family) => family.sample(Some((label, label_value)), us as f64 / 1e6),
+            None => {
+                let _ = writeln!(self.out, "{}{{{label}=\"{label_value}\"}} {seconds}.{rest:06}", self.name);
+            }
+        }
+    }
+
     pub(super) fn sample_with(&mut self, label: &str, label_value: &str, value: u64) {
         match &mut self.family {
             Some(family) => family.sample(Some((label, label_value)), value as f64),

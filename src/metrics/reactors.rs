@@ -34,10 +34,10 @@ impl Metrics {
         for (n, (_, metrics)) in reactors.iter().enumerate() {
             exposition.sample_with("reactor", &n.to_string(), metrics.deliveries);
         }
-        let help = "Microseconds that the turns of each reactor took, without waiting.";
-        exposition.family("wspush_reactor_turn_us_total", help, MetricType::Counter);
+        let help = "Time that the turns of each reactor took, without waiting.";
+        exposition.family("wspush_reactor_turn_seconds_total", help, MetricType::Counter);
         for (n, (_, metrics)) in reactors.iter().enumerate() {
-            exposition.sample_with("reactor", &n.to_string(), metrics.turn_seconds.sum_us());
+            exposition.seconds_with("reactor", &n.to_string(), metrics.turn_seconds.sum_us());
         }
     }
 }

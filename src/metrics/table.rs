@@ -38,7 +38,8 @@ macro_rules! label {
     };
 }
 
-/// A struct of numbers and how it is written. A number's name is `wspush_<field><suffix>`.
+/// A struct of numbers and how it is written. A number's name is `wspush_<field><suffix>`; time that is spent is counted
+/// in microseconds and written in seconds, under its own name.
 macro_rules! numbers {
     ($(#[$doc:meta])* $name:ident, $type:ident, $suffix:literal {
         $($field:ident: $help:literal,)+
@@ -46,6 +47,8 @@ macro_rules! numbers {
         $($by_field:ident[$label:ident]: $by_help:literal,)+
     } lasting {
         $($lasting:ident: $lasting_help:literal,)*
+    } spending {
+        $($spent:ident[$spent_label:ident] as $spent_name:literal: $spent_help:literal,)*
     }) => {
         $(#[$doc])*
         #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -53,6 +56,7 @@ macro_rules! numbers {
             $(#[doc = $help] pub $field: u64,)+
             $(#[doc = $by_help] pub $by_field: Counts<$label, { $label::COUNT }>,)+
             $(#[doc = $lasting_help] pub $lasting: Histogram,)*
+            $(#[doc = $spent_help] pub $spent: Counts<$spent_label, { $spent_label::COUNT }>,)*
         }
 
         impl $name {
@@ -61,6 +65,7 @@ macro_rules! numbers {
                 $(self.$field += other.$field;)+
                 $(self.$by_field.add_all(&other.$by_field);)+
                 $(self.$lasting.add(&other.$lasting);)*
+                $(self.$spent.add_all(&other.$spent);)*
             }
 
             pub(super) fn write(&self, out: &mut Exposition) {
@@ -72,11 +77,13 @@ macro_rules! numbers {
                 $(
                     let name = concat!("wspush_", stringify!($by_field), $suffix);
                     out.family(name, $by_help, MetricType::$type);
-                    for (value, count) in self.$by_field.iter() {
-                        out.sample_with($label::NAME, value, count);
-                    }
+                    self.$by_field.iter().for_each(|(value, n)| out.sample_with($label::NAME, value, n));
                 )+
                 $(out.histogram(concat!("wspush_", stringify!($lasting)), $lasting_help, &self.$lasting);)*
+                $(
+                    out.family($spent_name, $spent_help, MetricType::$type);
+                    self.$spent.iter().for_each(|(value, us)| out.seconds_with($spent_label::NAME, value, us));
+                )*
             }
         }
     };
@@ -318,7 +325,6 @@ numbers! {
         kernel_tls[KernelTls]: "What came of handing TLS connections over to the kernel, by event.",
         accept_paused[PauseReason]: "Times that accepting stopped for a while, by reason.",
         kernel_shortages[Shortage]: "System calls that found the kernel out of memory; they are tried again.",
-        cpu_microseconds[CpuPurpose]: "CPU time of the thread, by purpose: one turn in eight is measured.",
         turns_cut[WorkKind]: "Turns that left work for the next one, by the kind that was left or took most of it.",
     } lasting {
         turn_seconds: "Time that each turn took, without waiting.",
@@ -326,6 +332,9 @@ numbers! {
         handshake_seconds: "Time from accept, or a later request, until a client was let in; without polls.",
         webhook_seconds: "Time that each request with events for the backend took, also one that has failed.",
         auth_webhook_seconds: "Time until the backend has answered about a client, also if it has not.",
+    } spending {
+        cpu_microseconds[CpuPurpose] as "wspush_cpu_seconds_total":
+            "CPU time of the thread, by purpose: one turn in eight is measured.",
     }
 }
 
@@ -359,12 +368,13 @@ numbers! {
         kernel_bytes_per_connection: "The kernel's memory for a connection.",
         connections_by_memory: "Connections that there is memory for, as of the last look; 0: no bound.",
         tcp_bytes: "Buffers of all TCP sockets of this machine.",
-        tcp_bytes_pressure: "Bytes of those from which on the kernel saves (the second number of tcp_mem).",
+        tcp_bytes_pressure: "Bytes of those from which on the kernel saves (tcp_mem's second number); 0: not known.",
         uptime_seconds: "Seconds since the start.",
     } by {
         connections[ConnectionKind]: "Open connections, by kind.",
         connections_by_transport[ConnectionTransport]: "Open connections, by transport; of polls those that wait.",
     } lasting {
+    } spending {
     }
 }
 

@@ -55,8 +55,8 @@ impl Handle {
         self.publish_batch_on(items, PublishTerms { idempotency_key, ..PublishTerms::default() })
     }
 
-    /// As [`publish_batch`](Self::publish_batch), on the terms that a batch can have: an idempotency key, and the request
-    /// that all of it is part of. How each item is pushed stands in the item.
+    /// As [`publish_batch`](Self::publish_batch), on the terms that a batch can have: an idempotency key, and the
+    /// request that all of it is part of. How each item is pushed stands in the item.
     ///
     /// # Errors
     /// As [`publish_batch`](Self::publish_batch); [`PushError::BadTerms`] also for other terms.

@@ -106,3 +106,43 @@ fn a_server_is_drained_by_who_may() {
     assert_eq!(status(("POST", "/drain"), "Bearer bar"), 200);
     assert!(daemon.wait_exit().success());
 }
+
+/// How many parts of the server have a plot that shows something.
+fn plotted(name: &str) -> String {
+    let own = format!("tile.querySelector('h2').textContent.startsWith('{name}')");
+    let drawn = "tile.querySelector('path')?.getAttribute('d').includes('L')";
+    format!("[...document.querySelectorAll('#parts .tile')].filter((tile) => {own} && {drawn}).length")
+}
+
+#[test]
+fn each_reactor_has_a_plot() {
+    let (daemon, chromium) = (Daemon::start(&["--reactors", "3"]), Chromium::start("dashboard-reactors"));
+    let clients: Vec<_> = (0..3).map(|_| WebSocket::open(&daemon)).collect();
+    let tab = chromium.open(&format!("http://{}/", daemon.admin()));
+    tab.until(&format!("{} === 3", plotted("Reactor ")));
+    tab.until("[...document.querySelectorAll('#parts p')].every((p) => p.textContent === '1 connection')");
+    assert_eq!(tab.value("document.getElementById('pieces').hidden"), false);
+    // Ours and the kernel's, one upon the other, and each transport's connections.
+    tab.until("document.querySelectorAll('#tiles .tile:last-child path').length === 2");
+    tab.until("document.querySelectorAll('#tiles .tile:first-child path').length === 4");
+    tab.until("document.querySelector('#tiles .tile:last-child p').textContent.includes(\"the kernel's\")");
+    tab.picture("dashboard-reactors", 1280, 900, "light");
+    tab.assert_no_errors();
+    drop(clients);
+}
+
+#[cfg(feature = "cluster")]
+#[test]
+fn each_node_has_a_plot_and_one_that_has_gone_has_none() {
+    let redis = crate::daemon::redis::Redis::start(&[]);
+    let url = redis.url();
+    let node = |name: &str| Daemon::start(&["--cluster", &url, "--node", name]);
+    let (a, mut b) = (node("a"), node("b"));
+    let chromium = Chromium::start("dashboard-nodes");
+    let tab = chromium.open(&format!("http://{}/", a.admin()));
+    tab.until(&format!("{} === 2", plotted("Node ")));
+    b.signal("TERM");
+    assert!(b.wait_exit().success());
+    tab.until("document.querySelectorAll('#parts .tile').length === 1");
+    tab.assert_no_errors();
+}

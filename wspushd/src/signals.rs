@@ -4,18 +4,20 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::notify;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
-use wspush::Handle;
-use wspush::config::Invocation;
+use wspush::config::{Invocation, LogLevel};
 use wspush::push::PushError;
 use wspush::reactor::sys;
+use wspush::time::{Time, micros};
+use wspush::{Config, Handle, Journal};
 
 const TAKEN: [i32; 6] = [SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGXFSZ];
 
@@ -53,12 +55,12 @@ impl Waiting {
         let came = self.remembered.0.iter().filter(|(_, came)| came.load(Ordering::Relaxed));
         let mut first: BTreeSet<i32> = came.map(|(signal, _)| *signal).collect();
         first.extend(self.signals.pending());
-        let mut draining = false;
+        let (mut draining, mut log) = (false, Log::new(&invocation.config));
         for signal in first.into_iter().chain(self.signals.forever()) {
             match signal {
-                SIGHUP => reload(handle, invocation),
-                SIGUSR1 => nothing_is_meant("USR1"),
-                SIGUSR2 => save_state(handle),
+                SIGHUP => reload(handle, invocation, &mut log),
+                SIGUSR1 => log.event(LogLevel::Info, "signal", &[("signal", &"USR1"), ("means", &NOTHING)]),
+                SIGUSR2 => save_state(handle, &mut log),
                 SIGTERM | SIGINT if draining => std::process::exit(128 + signal),
                 SIGTERM | SIGINT => {
                     draining = true;
@@ -72,39 +74,58 @@ impl Waiting {
     }
 }
 
-fn reload(handle: &Handle, invocation: &Invocation) {
+fn reload(handle: &Handle, invocation: &Invocation, log: &mut Log) {
     notify::reloading();
     let taken = match invocation.reload() {
-        Ok(config) => handle.reload(config),
+        Ok(config) => {
+            log.follow(&config);
+            handle.reload(config)
+        }
         Err(problem) => handle.not_reloaded(&problem),
     };
-    match taken {
-        Ok(()) => {}
-        // The log is the reactor's, and that can't be reached now.
-        Err(PushError::InboxFull) => {
-            say(&format_args!("not reloaded: {}; send HUP again", PushError::InboxFull));
-        }
-        Err(error) => say(&format_args!("not reloaded: {error}")),
-    }
+    log.unless_taken(taken, "not_reloaded", "HUP");
     notify::reloaded(handle);
 }
 
-fn save_state(handle: &Handle) {
-    match handle.save_state() {
-        Ok(()) => {}
-        Err(PushError::InboxFull) => {
-            say(&format_args!("no state saved: {}; send USR2 again", PushError::InboxFull))
-        }
-        Err(error) => say(&format_args!("no state saved: {error}")),
+fn save_state(handle: &Handle, log: &mut Log) {
+    log.unless_taken(handle.save_state(), "state_not_saved", "USR2");
+}
+
+const NOTHING: &str = "nothing: HUP reads the settings again, USR2 saves the state, TERM ends the server";
+
+/// The log of this thread, for lines that the reactor, whose log it is, can't write now. It waits for nobody who should
+/// read it.
+struct Log {
+    journal: Journal,
+    start: Instant,
+}
+
+impl Log {
+    fn new(config: &Config) -> Log {
+        let journal = Journal::writer(config.log_level, Box::new(sys::Stderr));
+        let mut log = Log { journal, start: Instant::now() };
+        log.follow(config);
+        log
     }
-}
 
-fn nothing_is_meant(name: &str) {
-    let others = "HUP reads the settings again, USR2 saves the state, TERM ends the server";
-    say(&format_args!("{name} does nothing here: {others}"));
-}
+    fn follow(&mut self, config: &Config) {
+        self.journal.set_level(config.log_level);
+        self.journal.set_format(config.log_format);
+    }
 
-/// Says a line without waiting for whoever should read it; whoever has closed our standard error doesn't want it.
-fn say(line: &dyn Display) {
-    let _ = sys::Stderr.write(format!("wspushd: {line}\n").as_bytes());
+    fn event(&mut self, level: LogLevel, name: &'static str, fields: &[(&'static str, &dyn Display)]) {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = Time { mono_us: micros(self.start.elapsed()), unix_us: micros(unix) };
+        self.journal.event(now, level, name, fields);
+    }
+
+    /// Says that a signal was not obeyed, if so, and whether to send it again.
+    fn unless_taken(&mut self, taken: Result<(), PushError>, name: &'static str, signal: &str) {
+        let problem = match taken {
+            Ok(()) => return,
+            Err(PushError::InboxFull) => format!("{}; send {signal} again", PushError::InboxFull),
+            Err(problem) => problem.to_string(),
+        };
+        self.event(LogLevel::Error, name, &[("problem", &problem)]);
+    }
 }

@@ -25,8 +25,9 @@ setting is wrong, or the server that is running does not hand over. It goes on t
 /// Tells a process which part it has.
 const VARIABLE: &str = "WSPUSHD_UPGRADE";
 
-/// The one that starts the new server, and ends at once. That leaves the server to systemd, which must see a child of its
-/// own when it is told that the service is another process now: only then it hears of that one's end, and waits for it.
+/// The one that starts the new server, and ends at once. That leaves the server to systemd, which must see a child of
+/// its own when it is told that the service is another process now: only then it hears of that one's end, and waits
+/// for it.
 const STARTER: &str = "starter";
 
 /// The new server, which is waited for.

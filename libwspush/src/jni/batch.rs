@@ -16,10 +16,10 @@ use super::reads::{DUPLICATE, NOT_PACKED, PUBLISHED, publish_terms};
 use super::registry;
 
 /// `int publishBatch(long server, byte[] terms, byte[] items, long[] places)`: the terms are those of
-/// [`publishTo`](publish_terms), and an item has three parts, which are its target (`cCHANNEL`, `uUSER`, `nID`), its kind
-/// in decimal with its [pace](payload::pace), and the message. Epoch, offset and id of each are put into `places`, zeroes
-/// for what has no place in a log, and behind them whether the `traceparent` is one; beside an exception about one item,
-/// `places[0]` is its index.
+/// [`publishTo`](publish_terms), and an item has three parts, which are its target (`cCHANNEL`, `uUSER`, `nID`), its
+/// kind in decimal with its [pace](payload::pace), and the message. Epoch, offset and id of each are put into `places`,
+/// zeroes for what has no place in a log, and behind them whether the `traceparent` is one; beside an exception about
+/// one item, `places[0]` is its index.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_wspush_Native_publishBatch<'l>(
     env: EnvUnowned<'l>,

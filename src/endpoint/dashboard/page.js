@@ -4,16 +4,16 @@ const PAGE = 25;
 
 let token = sessionStorage.getItem("wspush-key") ?? "";
 
-// What the server answers: {status, body}; body is JSON, or null.
+// What the server answers: {status, body, text}; body is JSON, or null.
 async function ask(method, path, body) {
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   if (body !== undefined) headers["Content-Type"] = "text/plain; charset=utf-8";
   const response = await fetch(path, { method, headers, body, cache: "no-store" });
   const text = await response.text();
   try {
-    return { status: response.status, body: JSON.parse(text) };
+    return { status: response.status, text, body: JSON.parse(text) };
   } catch {
-    return { status: response.status, body: null };
+    return { status: response.status, text, body: null };
   }
 }
 
@@ -58,8 +58,9 @@ const deliveries = (counters) => counters.deliveries;
 const sent = (counters) => counters.send_bytes;
 const slow = (counters) => counters.closed.slow_consumer + counters.slow_skipped;
 // Each tile: its name, its value of an answer (and the one before, so many seconds ago), how that is shown, and a line.
+// A value of several parts is shown as their sum, and drawn part upon part.
 const TILES = [
-  ["Connections", (now) => now.connections, count, (now) => by(now.transports) || room(now)],
+  ["Connections", (now) => Object.values(now.transports), count, (now) => by(now.transports) || room(now)],
   ["Publications a second", rate(publications), count, sinceStart(publications, count)],
   ["Deliveries a second", rate(deliveries), count, sinceStart(deliveries, count)],
   ["Sent a second", rate(sent), bytes, sinceStart(sent, bytes)],
@@ -68,44 +69,101 @@ const TILES = [
     ({ counters }) => `${count(counters.closed.slow_consumer)} closed, ${count(counters.slow_skipped)} moved`],
   ["Newcomers a second", rate((counters) => counters.accepted), count,
     (now) => `${count(now.handshaking)} on their way, ${count(sum(now.counters.handshakes_refused))} refused so far`],
-  ["Memory", (now) => now.memory.rss_bytes, bytes, ({ memory }) =>
-    `${bytes(memory.slots_bytes)} slots, ${bytes(memory.log_bytes)} logs, ${bytes(memory.backlog_bytes)} backlog`],
+  ["Memory", ({ memory }) => [memory.rss_bytes, memory.kernel_bytes ?? 0], bytes, ({ memory }) =>
+    `${bytes(memory.rss_bytes)} ours, ${bytes(memory.kernel_bytes ?? 0)} the kernel's`
+      + (memory.bytes_max ? `, of ${bytes(memory.bytes_max)}` : `; ${bytes(memory.log_bytes)} in logs`)],
 ];
 
-function plot(values) {
-  const top = Math.max(...values, 1e-9);
-  const line = values.map((value, n) => `${(POINTS - values.length + n).toFixed(1)},${(40 - 38 * value / top).toFixed(1)}`);
+// The outline of the first parts of all values, up to this one.
+function plot(values, part) {
+  const top = Math.max(...values.map((parts) => sum(parts)), 1e-9);
+  const heights = values.map((parts) => 40 - 38 * sum(parts.slice(0, part + 1)) / top);
+  const line = heights.map((height, n) => `${(POINTS - values.length + n).toFixed(1)},${height.toFixed(1)}`);
   return `M${POINTS - values.length},40L${line.join("L")}L${POINTS - 1},40Z`;
 }
 
-const tiles = TILES.map(([name]) => {
-  const tile = document.createElement("div");
-  tile.className = "tile";
-  tile.innerHTML = "<h2></h2><b></b>"
-    + `<svg viewBox="0 0 ${POINTS - 1} 41" preserveAspectRatio="none" aria-hidden="true"><path/></svg><p></p>`;
-  tile.querySelector("h2").textContent = name;
-  $("tiles").append(tile);
-  return { value: tile.querySelector("b"), path: tile.querySelector("path"), line: tile.querySelector("p"), values: [] };
-});
+// A tile that draws the last two minutes.
+function tile(name, place) {
+  const made = document.createElement("div");
+  made.className = "tile";
+  made.innerHTML = "<h2></h2><b></b>"
+    + `<svg viewBox="0 0 ${POINTS - 1} 41" preserveAspectRatio="none" aria-hidden="true"></svg><p></p>`;
+  made.querySelector("h2").textContent = name;
+  $(place).append(made);
+  const [value, svg, line] = ["b", "svg", "p"].map((name) => made.querySelector(name));
+  const values = [];
+  const add = (found, shown) => {
+    const parts = Array.isArray(found) ? found : [found];
+    values.push(parts);
+    if (values.length > POINTS) values.shift();
+    value.textContent = shown(sum(parts));
+    while (svg.childElementCount < parts.length) svg.append(document.createElementNS("http://www.w3.org/2000/svg", "path"));
+    parts.forEach((_, part) => svg.children[part].setAttribute("d", plot(values, part)));
+  };
+  return { made, line, add };
+}
+
+const tiles = TILES.map(([name]) => tile(name, "tiles"));
 
 let last = null;
 function show(now) {
   const seconds = last && now.uptime_ms > last.uptime_ms ? (now.uptime_ms - last.uptime_ms) / 1000 : 0;
   TILES.forEach(([, value, shown, line], n) => {
-    const { values } = tiles[n];
     // A rate needs two answers.
-    if (seconds || value.length === 1) {
-      values.push(value(now, last, seconds));
-      if (values.length > POINTS) values.shift();
-      tiles[n].value.textContent = shown(values.at(-1));
-      tiles[n].path.setAttribute("d", plot(values));
-    }
+    if (seconds || value.length === 1) tiles[n].add(value(now, last, seconds), shown);
     tiles[n].line.textContent = line(now);
   });
   last = now;
   $("facts").textContent = `${now.version}, up ${span(now.uptime_ms)}, ${count(now.channels)} channels`;
   $("state").textContent = now.draining ? "draining" : "serving";
   $("state").className = now.draining ? "wait" : "good";
+}
+
+const connected = (n) => `${count(n)} connection${n === 1 ? "" : "s"}`;
+
+// A tile for each reactor where there are several, and for each node of a cluster: deliveries a second, and a line.
+const parts = new Map();
+function part(name, deliveries, line) {
+  const now = performance.now();
+  const known = parts.get(name) ?? { tile: tile(name, "parts") };
+  if (deliveries >= known.deliveries) known.tile.add(1000 * (deliveries - known.deliveries) / (now - known.at), count);
+  known.tile.line.textContent = line;
+  parts.set(name, Object.assign(known, { deliveries, at: now, seen: turns }));
+}
+
+// The values of a metric by reactor.
+const byReactor = (text, name) =>
+  [...text.matchAll(new RegExp(`^${name}{reactor="\\d+"} (\\S+)$`, "gm"))].map(([, value]) => Number(value));
+
+// None: it is not known yet. One reactor is the server, and has no numbers of its own.
+const has = {};
+async function pieces() {
+  if (has.reactors !== false) {
+    const { status, text } = await ask("GET", "/metrics");
+    if (status !== 200) return;
+    const connections = byReactor(text, "wspush_reactor_connections");
+    const deliveries = byReactor(text, "wspush_reactor_deliveries_total");
+    has.reactors = deliveries.length > 0;
+    has.nodes = text.includes("\nwspush_cluster_");
+    deliveries.forEach((n, reactor) => part(`Reactor ${reactor}`, n, connected(connections[reactor])));
+  }
+  if (has.nodes) {
+    const { body } = await ask("GET", "/stats?node=*");
+    for (const node of body?.nodes ?? []) {
+      part(`Node ${node.node}`, node.counters.deliveries, `${connected(node.connections)}, ${bytes(node.memory.rss_bytes)}`);
+    }
+    for (const name of body?.missing ?? []) {
+      const known = parts.get(`Node ${name}`);
+      if (known) known.tile.line.textContent = "does not answer", known.seen = turns;
+    }
+  }
+  // A node that has gone is shown no more.
+  for (const [name, { tile, seen }] of parts) {
+    if (seen === turns) continue;
+    tile.made.remove();
+    parts.delete(name);
+  }
+  $("pieces").hidden = !parts.size;
 }
 
 function table(id, heads, rows) {
@@ -247,7 +305,7 @@ async function turn() {
     $("door").hidden = isIn;
     if (isIn) {
       show(answer.body);
-      if (turns++ % 3 === 0) await lists();
+      if (turns++ % 3 === 0) await Promise.all([lists(), pieces()]);
     } else {
       $("state").textContent = "locked";
       $("state").className = "wait";
