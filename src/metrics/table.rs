@@ -38,8 +38,8 @@ macro_rules! label {
     };
 }
 
-/// A struct of numbers and how it is written. A number's name is `wspush_<field><suffix>`; time that is spent is counted
-/// in microseconds and written in seconds, under its own name.
+/// A struct of numbers and how it is written. A number's name is `wspush_<field><suffix>`; time that is spent is
+/// counted in microseconds and written in seconds, under its own name.
 macro_rules! numbers {
     ($(#[$doc:meta])* $name:ident, $type:ident, $suffix:literal {
         $($field:ident: $help:literal,)+
