@@ -98,7 +98,9 @@ fn the_settings_of_the_composed_servers_are_settings() {
 fn debians_settings_are_good() {
     let rules = read("packaging/debian/rules");
     assert!(
-        rules.contains("sed -e 's/^# state_file/state_file/' -e 's/^# handover/handover/' contrib/wspushd.toml"),
+        rules.contains(
+            "sed -e 's/^# state_file/state_file/' -e 's/^# handover/handover/' contrib/wspushd.toml"
+        ),
         "the test does the same"
     );
     let text = read("contrib/wspushd.toml");
@@ -109,7 +111,9 @@ fn debians_settings_are_good() {
     let _ = fs::remove_file(&path);
     let output = output.expect("it runs");
     assert!(output.status.success(), "{}", said(&output));
-    for line in ["\nstate_file = \"/var/lib/wspush/state\"", "\nhandover = \"unix:/run/wspush/handover.sock\""] {
+    for line in
+        ["\nstate_file = \"/var/lib/wspush/state\"", "\nhandover = \"unix:/run/wspush/handover.sock\""]
+    {
         assert!(said(&output).contains(line), "{}", said(&output));
     }
 }
