@@ -62,6 +62,20 @@ fn connections_are_let_in_while_they_fit_and_then_refused_with_the_reason() {
     wait("room", || WebSocket::ask(daemon.public, "/ws", &[]).is_ok());
 }
 
+/// A client of an app is told in a close frame, and counted as the others are.
+#[cfg(feature = "pusher")]
+#[test]
+fn a_client_of_an_app_is_refused_for_the_same_reason() {
+    process::raise_own_limit();
+    let max = bound().to_string();
+    let daemon = Daemon::start(&["--memory-max", &max, "--pusher-app", "3 key=k secret=at-least-sixteen"]);
+    let (_clients, _) = fill(&daemon);
+    let refused = |reason: &str| daemon.stats()["counters"]["handshakes_refused"][reason].as_u64();
+    let before = refused("memory");
+    assert_eq!(WebSocket::open_at(&daemon, "/app/k?protocol=7").closed().0, 4100);
+    assert!(refused("memory") > before && refused("full") == Some(0));
+}
+
 #[test]
 fn what_a_connection_takes_is_measured_and_told() {
     process::raise_own_limit();

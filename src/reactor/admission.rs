@@ -193,10 +193,10 @@ impl<S: Socket> Reactor<S> {
 
     /// Whether a newcomer would be let in. Who looks before he sends clients here is told of the end as soon as it is
     /// known, also while those who come anyway are still served.
-    pub(super) fn check_newcomers(&self) -> Result<(), Refusal> {
+    pub(super) fn check_newcomers(&self) -> Result<(), Refused> {
         match self.exit.handover {
-            Some(_) => Err(GOING_AWAY),
-            None => self.check_room().map_err(|(refusal, _)| refusal),
+            Some(_) => Err((GOING_AWAY, RefuseReason::Full)),
+            None => self.check_room(),
         }
     }
 

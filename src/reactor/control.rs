@@ -185,7 +185,7 @@ impl<S: Socket> Control for Reactor<S> {
     }
 
     fn check_ready(&self) -> Result<(), Refusal> {
-        self.check_newcomers()?;
+        self.check_newcomers().map_err(|(refusal, _)| refusal)?;
         self.check_engine()
     }
 

@@ -45,7 +45,8 @@ impl<S: Socket> Reactor<S> {
 
     /// Whether newcomers are let in, as the public listener says it.
     pub(super) fn readiness(&self) -> Response {
-        match self.check_newcomers().and_then(|()| self.check_engine()) {
+        let newcomers = self.check_newcomers().map_err(|(refusal, _)| refusal);
+        match newcomers.and_then(|()| self.check_engine()) {
             Ok(()) => public::ready(),
             Err(refusal) => response(ListenerRole::Public, &refusal),
         }

@@ -115,17 +115,17 @@ impl<S: Socket> Reactor<S> {
         if let Some((code, why)) = self.apps.over(number) {
             return refuse(code, why, RefuseReason::NotFound);
         }
-        if let Err(refusal) = self.check_newcomers() {
-            return refuse(OVER_CAPACITY, &refusal.reason, RefuseReason::Full);
+        if let Err((refusal, reason)) = self.check_newcomers() {
+            return refuse(OVER_CAPACITY, &refusal.reason, reason);
         }
         if !self.apps.enter(number, self.app_connections_afar(&app.settings.id)) {
             let max = app.settings.connections_max;
             let why = format!("the app has {max} connections, which is its quota (connections_max)");
             return refuse(4_004, &why, RefuseReason::Full);
         }
-        if let Err((refusal, _)) = self.take_place() {
+        if let Err((refusal, reason)) = self.take_place() {
             self.apps.leave(number);
-            return refuse(OVER_CAPACITY, &refusal.reason, RefuseReason::Full);
+            return refuse(OVER_CAPACITY, &refusal.reason, reason);
         }
         Ok(number)
     }
