@@ -98,16 +98,22 @@ fn the_settings_of_the_composed_servers_are_settings() {
 fn debians_settings_are_good() {
     let rules = read("packaging/debian/rules");
     assert!(
-        rules.contains("sed \"s/^# state_file/state_file/\" contrib/wspushd.toml"),
+        rules.contains(
+            "sed -e 's/^# state_file/state_file/' -e 's/^# handover/handover/' contrib/wspushd.toml"
+        ),
         "the test does the same"
     );
-    let text = read("contrib/wspushd.toml").replace("\n# state_file", "\nstate_file");
-    assert!(text.contains("\nstate_file = \"/var/lib/wspush/state\"\n"), "{text}");
+    let text = read("contrib/wspushd.toml");
+    let text = text.replace("\n# state_file", "\nstate_file").replace("\n# handover", "\nhandover");
     let path = std::env::temp_dir().join(format!("wspush-packages-{}.toml", std::process::id()));
     fs::write(&path, text).unwrap();
     let output = Command::new(daemon::program()).arg("--check").arg("--config").arg(&path).output();
     let _ = fs::remove_file(&path);
     let output = output.expect("it runs");
     assert!(output.status.success(), "{}", said(&output));
-    assert!(said(&output).contains("\nstate_file = \"/var/lib/wspush/state\""), "{}", said(&output));
+    for line in
+        ["\nstate_file = \"/var/lib/wspush/state\"", "\nhandover = \"unix:/run/wspush/handover.sock\""]
+    {
+        assert!(said(&output).contains(line), "{}", said(&output));
+    }
 }

@@ -171,6 +171,7 @@ fn the_units_are_right() {
     // With keys of root's and port 443 as well.
     fs::create_dir_all(folder.join("wspushd.service.d")).unwrap();
     fs::copy(contrib.join("wspushd-tls.conf"), folder.join("wspushd.service.d/tls.conf")).unwrap();
+    fs::copy(contrib.join("wspushd-cluster.conf"), folder.join("wspushd.service.d/cluster.conf")).unwrap();
     let analyze = |args: &[&str]| {
         let output = Command::new("systemd-analyze")
             .args(args)

@@ -179,22 +179,26 @@ impl Sentinels {
 
 /// The Sentinels' own user and password, as they stand before a host.
 fn own_user(query: &str) -> Result<String, String> {
-    let (mut user, mut password) = (String::new(), None);
-    for (name, value) in
-        query.split('&').filter(|pair| !pair.is_empty()).filter_map(|pair| pair.split_once('='))
-    {
-        let value = percent_decode_str(value).decode_utf8().map_err(|_| NO_URL)?;
-        let value = utf8_percent_encode(&value, NON_ALPHANUMERIC).to_string();
-        match name {
-            "sentinel_user" => user = value,
-            "sentinel_password" => password = Some(value),
+    let (mut user, mut password) = (None, None);
+    for pair in query.split('&').filter(|_| !query.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let place = match name {
+            "sentinel_user" => &mut user,
+            "sentinel_password" => &mut password,
             _ => return Err("behind ? only sentinel_user and sentinel_password may stand".to_owned()),
+        };
+        let value = percent_decode_str(value).decode_utf8().map_err(|_| NO_URL)?;
+        if value.is_empty() {
+            return Err(format!("{name} is empty: {name}=.. or nothing"));
+        }
+        if place.replace(utf8_percent_encode(&value, NON_ALPHANUMERIC).to_string()).is_some() {
+            return Err(format!("{name} is there twice"));
         }
     }
-    match password {
-        Some(password) => Ok(format!("{user}:{password}@")),
-        None if user.is_empty() => Ok(String::new()),
-        None => Err("with sentinel_user goes sentinel_password".to_owned()),
+    match (user, password) {
+        (user, Some(password)) => Ok(format!("{}:{password}@", user.unwrap_or_default())),
+        (None, None) => Ok(String::new()),
+        (Some(_), None) => Err("with sentinel_user goes sentinel_password".to_owned()),
     }
 }
 
@@ -246,6 +250,10 @@ mod tests {
             "redis+sentinel://:s3cret@a/",
             "redis+sentinel://a/m?sentinel_user=s3cret",
             "redis+sentinel://a/m?s3cret=x",
+            "redis+sentinel://a/m?sentinel_password=",
+            "redis+sentinel://a/m?sentinel_password",
+            "redis+sentinel://a/m?sentinel_password=s3cret&",
+            "redis+sentinel://a/m?sentinel_password=s3cret&sentinel_password=other",
             "redis-cluster://:s3cret@a/0",
             "redis-cluster://:s3cret@",
         ] {

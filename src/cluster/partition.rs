@@ -89,6 +89,11 @@ impl Partition {
         (self.epoch, self.number, self.looked) = (look.epoch, Some(look.entry), look.entry);
     }
 
+    /// Another connection: what there was at a look at the last one may never have been read for.
+    pub fn connect(&mut self) {
+        self.looked = 0;
+    }
+
     /// Looks at how the partition is when nothing has come for a while, or after the connection was lost.
     pub fn see(&mut self, look: &Look) -> Sight {
         if is_before(&look.newest, &self.id) {
@@ -188,6 +193,11 @@ mod tests {
         assert_eq!(partition.due(), None);
         assert!(partition.overdue().is_some());
         assert_eq!(partition.number, Some(9));
+        // A connection that was lost right after its look has read nothing.
+        assert_eq!(partition.see(&look(7, 10, "2-0")), Sight::Well);
+        partition.connect();
+        assert_eq!(partition.see(&look(7, 10, "2-0")), Sight::Well);
+        assert_eq!(partition.see(&look(7, 10, "2-0")), Sight::Gone(1));
         partition.pending = Some(look(7, 10, "2-0"));
         partition.judge(&entry("3-0", 7, 10));
         assert!(partition.due().is_some() && partition.pending.is_none());

@@ -261,6 +261,7 @@ impl Reader {
         self.link = Some(link);
         // It may be another server, or one that has lost its data; who has answered already is heard once.
         self.own = FIRST.to_owned();
+        self.partitions.iter_mut().for_each(Partition::connect);
         self.look_at_all(shared)?;
         tell(&self.terms, shared, Side::Reader, None);
         Ok(())

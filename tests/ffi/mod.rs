@@ -315,6 +315,7 @@ fn what_was_published_can_be_asked_for() {
 }
 
 #[test]
+#[cfg(feature = "auth")]
 fn a_token_is_shown_and_taken_back() {
     use wspush::auth::{Claims, Rights, Rules, issue};
 
