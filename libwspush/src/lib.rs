@@ -11,6 +11,8 @@
 //! cbindgen reads this room in the order of the modules below; the comments here are the header's.
 //! May import: server and what the crate's root exports.
 #![allow(unsafe_code)]
+// Conversions to narrower integers say how they are right, as in the crate behind.
+#![cfg_attr(not(test), deny(clippy::cast_possible_truncation))]
 // C's names, and the one contract above instead of a section for each export.
 #![allow(non_camel_case_types, clippy::missing_safety_doc)]
 

@@ -111,7 +111,7 @@ impl Sessions {
 
 /// Which route this is, as C has it.
 pub(super) fn number(route: Option<RouteId>) -> u32 {
-    route.map_or(WSPUSH_NO_ROUTE, |route| route.number() as u32)
+    route.and_then(|route| u32::try_from(route.number()).ok()).unwrap_or(WSPUSH_NO_ROUTE)
 }
 
 fn route_of(number: u32) -> Result<RouteId, CallError> {

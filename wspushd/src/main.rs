@@ -1,4 +1,5 @@
 //! The daemon: settings in, signals in, a [`Server`] in between.
+#![cfg_attr(not(test), deny(clippy::cast_possible_truncation))]
 
 #[cfg(feature = "daemon")]
 mod config;

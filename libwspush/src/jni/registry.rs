@@ -121,7 +121,7 @@ impl Registry {
 }
 
 fn index(id: u64) -> usize {
-    id as u32 as usize
+    (id & 0xffff_ffff) as usize
 }
 
 fn generation(id: u64) -> u32 {
