@@ -55,8 +55,9 @@ fn connections_are_let_in_while_they_fit_and_then_refused_with_the_reason() {
     for client in &mut clients {
         assert_eq!(client.text(), "served");
     }
-    // Where some have left others may come.
-    let left = clients.len() / 2;
+    // Where most have left others may come, also if others on this machine have filled their sockets meanwhile: the
+    // kernel tells of all of them together.
+    let left = clients.len() / 4;
     clients.truncate(left);
     daemon.wait_connections(left as u64);
     wait("room", || WebSocket::ask(daemon.public, "/ws", &[]).is_ok());
