@@ -152,19 +152,23 @@ impl Metrics {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use super::super::{CloseReason, ConnectionKind, Gauges, Metrics, RefuseReason};
+    use super::super::{CloseReason, ConnectionKind, CpuPurpose, Gauges, Metrics, RefuseReason};
 
     fn is_name(name: &str) -> bool {
         name.starts_with(|c: char| c.is_ascii_lowercase())
             && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
     }
 
-    /// Name, label and value of a sample line, strictly.
+    /// Name, label and value of a sample line, strictly; of seconds with a fraction the microseconds.
     fn sample(line: &str) -> (&str, Option<(&str, &str)>, u64) {
         let (series, value) = line.split_once(' ').expect("no value");
-        let value = match series.strip_suffix("_sum") {
+        let value = match value.split_once('.') {
             None => value.parse().expect("no integer"),
-            Some(_) => (value.parse::<f64>().expect("no number") * 1e6) as u64,
+            Some((seconds, rest)) => {
+                assert!(series.contains("_seconds") && rest.len() == 6, "{line}");
+                seconds.parse::<u64>().expect("no number") * 1_000_000
+                    + rest.parse::<u64>().expect("no fraction")
+            }
         };
         match series.split_once('{') {
             None => (series, None, value),
@@ -211,6 +215,7 @@ mod tests {
         metrics.closed(CloseReason::GoingAway);
         metrics.refused(RefuseReason::PerAddress);
         metrics.turn_seconds.note(1_500_000);
+        metrics.cpu_microseconds.add(CpuPurpose::Flush, 2_000_030);
         let mut gauges = Gauges { uptime_seconds: 9, channels: 2, ..Gauges::default() };
         gauges.connections.set(ConnectionKind::Push, 2);
         let mut text = String::new();
@@ -223,6 +228,7 @@ mod tests {
         assert_eq!(series["wspush_handshakes_refused_total reason=per_address"], 1);
         assert_eq!(series["wspush_connections kind=ws"], 2);
         assert_eq!((series["wspush_turn_seconds_sum"], series["wspush_turn_seconds_count"]), (1_500_000, 1));
+        assert!(text.contains("\nwspush_cpu_seconds_total{purpose=\"flush\"} 2.000030\n"), "{text}");
         assert_eq!(
             (series["wspush_turn_seconds_bucket le=1"], series["wspush_turn_seconds_bucket le=+Inf"]),
             (0, 1)
