@@ -98,13 +98,14 @@ fn several_reactors_keep_a_pace_and_a_deadline_together() {
     let (status, first) = push(&daemon, "?channel=c&rate=3", "slowly");
     assert_eq!((status, &first["recipients"]), (200, &60.into()));
     let mut under_way = Value::Null;
-    crate::daemon::wait("all reactors to have it", || {
+    // They write in turn, so the first may be some tenths of a second away when all have it.
+    crate::daemon::wait("all reactors to have it, and one to write", || {
         under_way = delivery(&daemon, &first["receipt"]);
-        under_way["recipients"] == 60
+        under_way["recipients"] == 60 && under_way["written"] != 0
     });
     // Three a second in all; they last for twenty seconds.
     let written = under_way["written"].as_u64().unwrap();
-    assert!((1..60).contains(&written) && under_way["lagging"] == 60 - written, "{under_way}");
+    assert!(written < 60 && under_way["lagging"] == 60 - written, "{under_way}");
     assert_eq!(under_way["last_us"], Value::Null, "{under_way}");
     let (_, second) = push(&daemon, "?channel=c&deadline_ms=300", "in time");
     let (_, third) = push(&daemon, "?channel=c", "at once");
