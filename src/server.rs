@@ -32,7 +32,7 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::sync::Arc;
 #[cfg(any(feature = "auth", feature = "backend"))]
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use crate::config::{Config, ConfigError, LogLevel};
 use crate::endpoint::{ConnId, Decision, Handler, Receipt, Stats, demo};
@@ -44,7 +44,7 @@ use crate::reactor::REFUSALS_MAX;
 use crate::reactor::event_loop::EventLoop;
 use crate::reactor::ktls::KernelSupport;
 use crate::reactor::reload::Renewed;
-use crate::reactor::{Command, Reactor, Shared, Stream, Wake};
+use crate::reactor::{Command, Reactor, Shared, Stream, Wake, sys};
 use crate::time::{Time, micros};
 
 use cpus::Pin;
@@ -439,5 +439,5 @@ fn check_channel(name: &str) -> Result<(), PushError> {
 }
 
 fn unix_us() -> u64 {
-    micros(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+    micros(sys::calendar())
 }

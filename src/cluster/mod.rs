@@ -38,14 +38,15 @@ mod writer;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use crate::config::{ClusterDown, ClusterUrl, Config, Way};
 use crate::metrics::ClusterGauges;
 use crate::push::PushError;
-use crate::reactor::Shared;
 use crate::reactor::directory::Elsewhere;
 use crate::reactor::engine::{Asked, Engine, MemberAfar};
+use crate::reactor::{Shared, sys};
+use crate::time::micros;
 
 use address::Address;
 use calls::Calls;
@@ -263,8 +264,7 @@ impl Engine for Node {
 }
 
 fn unix_us() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    micros(sys::calendar())
 }
 
 /// The machine's name.

@@ -20,7 +20,6 @@ use std::env;
 use std::io::Write;
 use std::process::ExitCode;
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use signals::Remembered;
 use wspush::config::{Invocation, InvocationEnd, from_args};
@@ -123,12 +122,11 @@ fn check(invocation: &Invocation) -> ExitCode {
 
 /// Reads the files that a configuration names, and warns of what is odd in them.
 fn load(invocation: &Invocation) -> Result<(), ExitCode> {
-    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     if let Err(error) = auth::load(&invocation.config).map(drop).and_then(|()| check_cpus(&invocation.config))
     {
         return Err(fail(&error, EXIT_USAGE));
     }
-    match tls::load(&invocation.config, unix.as_secs()) {
+    match tls::load(&invocation.config, sys::calendar().as_secs()) {
         Ok(loaded) => {
             for warning in loaded.warnings {
                 say(&format_args!("wspushd: {warning}"));

@@ -7,7 +7,6 @@ use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::notify;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
@@ -15,8 +14,8 @@ use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use wspush::config::{Invocation, LogLevel};
 use wspush::push::PushError;
+use wspush::reactor::event_loop::Clock;
 use wspush::reactor::sys;
-use wspush::time::{Time, micros};
 use wspush::{Config, Handle, Journal};
 
 const TAKEN: [i32; 6] = [SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGXFSZ];
@@ -97,13 +96,13 @@ const NOTHING: &str = "nothing: HUP reads the settings again, USR2 saves the sta
 /// read it.
 struct Log {
     journal: Journal,
-    start: Instant,
+    clock: Clock,
 }
 
 impl Log {
     fn new(config: &Config) -> Log {
         let journal = Journal::writer(config.log_level, Box::new(sys::Stderr));
-        let mut log = Log { journal, start: Instant::now() };
+        let mut log = Log { journal, clock: Clock::start() };
         log.follow(config);
         log
     }
@@ -114,9 +113,7 @@ impl Log {
     }
 
     fn event(&mut self, level: LogLevel, name: &'static str, fields: &[(&'static str, &dyn Display)]) {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now = Time { mono_us: micros(self.start.elapsed()), unix_us: micros(unix) };
-        self.journal.event(now, level, name, fields);
+        self.journal.event(self.clock.now(), level, name, fields);
     }
 
     /// Says that a signal was not obeyed, if so, and whether to send it again.

@@ -4,10 +4,11 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::io::Read;
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use wspush::auth::{self, Claims, Rights, Rules};
 use wspush::config::{InvocationEnd, from_args};
+use wspush::reactor::sys;
 use wspush::server::keys;
 use wspush::{Config, limits};
 
@@ -89,7 +90,7 @@ fn settings(rest: Vec<OsString>) -> Result<Config, ExitCode> {
 }
 
 fn now_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    sys::calendar().as_secs()
 }
 
 fn new(args: Vec<OsString>) -> Result<String, ExitCode> {

@@ -409,10 +409,7 @@ pub extern "system" fn Java_io_wspush_Native_delivery<'l>(
         if numbers.is_null() {
             return Err(NativeError::Argument("no place for the numbers"));
         }
-        let mut all = [0; 9];
-        let (of_counts, of_times) = all.split_at_mut(counts.len());
-        of_counts.copy_from_slice(&counts.map(jlong::from));
-        of_times.copy_from_slice(&times);
+        let all: Vec<jlong> = counts.map(jlong::from).into_iter().chain(times).collect();
         numbers.set_region(env, 0, &all)?;
         Ok(true)
     })

@@ -1,10 +1,11 @@
 //! Rows of a PostgreSQL table, and what NOTIFY says. A row is locked while it is pushed and deleted in the same
 //! transaction: numbers that are committed late are found as well, and a program that ends in between leaves it there.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::{Client, Config, NoTls};
+use wspush::reactor::sys;
 
 use super::arguments::{Arguments, Source};
 use super::target::Target;
@@ -37,7 +38,7 @@ fn read(arguments: &Arguments, target: &mut Target) -> Result<std::convert::Infa
     if let Some(name) = listen {
         client.batch_execute(&format!("LISTEN {}", quoted(name))).map_err(|problem| stopped(&problem))?;
     }
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
+    let since = sys::calendar().as_micros();
     let mut count = 0u64;
     loop {
         if let Some(table) = table {

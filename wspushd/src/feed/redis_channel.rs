@@ -1,9 +1,10 @@
 //! Messages of a Redis channel, or of all channels that a pattern names. Redis keeps none of them.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use redis::{Client, IntoConnectionInfo};
+use wspush::reactor::sys;
 
 use super::arguments::{Arguments, Source};
 use super::redis_stream::stopped;
@@ -37,7 +38,7 @@ fn listen(arguments: &Arguments, target: &mut Target) -> Result<std::convert::In
     let mut messages = connection.as_pubsub();
     if name.contains(['*', '?', '[']) { messages.psubscribe(name) } else { messages.subscribe(name) }
         .map_err(stopped)?;
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
+    let since = sys::calendar().as_micros();
     let mut count = 0u64;
     loop {
         let message = messages.get_message().map_err(stopped)?;
