@@ -97,14 +97,15 @@ pub(crate) fn run(command: &mut Command) -> String {
 pub(crate) fn example(name: &str) -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(root());
-    cargo.args(["build", "--quiet", "-p", "wspush", "--all-features", "--example", name]);
-    let mut profile = std::env::current_exe().unwrap();
-    profile.pop();
-    profile.pop();
+    // Beside the tests of the whole workspace, as ./test has built them all: then nothing is left to do.
+    cargo.args(["build", "--quiet", "--workspace", "--all-features", "--test", "it", "--example", name]);
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }
     run(&mut cargo);
+    let mut profile = std::env::current_exe().unwrap();
+    profile.pop();
+    profile.pop();
     profile.join("examples").join(name)
 }
 
