@@ -39,30 +39,24 @@ fn who_lags_jumps_to_the_newest_and_who_keeps_up_gets_all() {
     let daemon = Daemon::start(&["--channel-rule", "public.price keep=latest"]);
     let mut fast = WebSocket::open_at(&daemon, "/ws?channel=public.price");
     let mut slow = WebSocket::open_narrow(&daemon, "/ws?channel=public.price");
-    let mut pushed = 0;
-    let mut push = |count: usize| {
-        for _ in 0..count {
-            pushed += 1;
-            daemon.push_to("/push?channel=public.price", &format!("{pushed:09}{}", "x".repeat(20_000)));
-        }
-        pushed
-    };
-    let reading = std::thread::spawn(move || {
-        let mut heard: Vec<usize> = Vec::new();
-        while heard.last().is_none_or(|last| *last < 40) {
-            heard.push(fast.text()[..9].parse().unwrap());
+    const LAST: usize = 999_999_999;
+    let text = |number: usize| format!("{number:09}{}", "x".repeat(20_000));
+    let read = |client: &mut WebSocket| -> Vec<usize> {
+        let mut heard = Vec::new();
+        while heard.last() != Some(&LAST) {
+            heard.push(client.text()[..9].parse().unwrap());
         }
         heard
-    });
-    push(30);
-    wait("the slow one to lag", || daemon.stats()["blocked"] == 1);
-    push(10);
-    assert_eq!(reading.join().expect("no panic"), (1..=40).collect::<Vec<_>>());
-    let mut heard: Vec<usize> = Vec::new();
-    while heard.last().is_none_or(|last| *last < 40) {
-        heard.push(slow.text()[..9].parse().unwrap());
+    };
+    let reading = std::thread::spawn(move || read(&mut fast));
+    let taken = daemon.push_until_full("/push?channel=public.price", text);
+    let numbers = (1..=taken + 10).chain([LAST]);
+    for number in numbers.clone().skip(taken) {
+        daemon.push_to("/push?channel=public.price", &text(number));
     }
-    assert!(heard.is_sorted() && heard.len() < 39, "it has jumped: {heard:?}");
+    assert_eq!(reading.join().expect("no panic"), numbers.collect::<Vec<_>>());
+    let heard = read(&mut slow);
+    assert!(heard.is_sorted() && heard.len() < taken + 10, "it has jumped: {heard:?}");
     assert!(daemon.counter("slow_skipped") > 0);
     assert_eq!((daemon.events("slow_consumer"), slow.sync()), (0, vec![]));
 }

@@ -174,10 +174,7 @@ fn who_does_not_answer_is_cut_off_in_time() {
 fn a_full_socket_does_not_keep_it() {
     let mut daemon = Daemon::start(&["--drain-ms", "300"]);
     let mut narrow = WebSocket::open_narrow(&daemon, "/ws");
-    for _ in 0..40 {
-        daemon.push(&"x".repeat(20_000));
-    }
-    daemon.wait_stats("a full socket", |s| s["blocked"] == 1);
+    daemon.push_until_full("/push", |_| "x".repeat(20_000));
     daemon.signal("INT");
     assert!(daemon.wait_exit().success());
     // Whole frames as far as they came.

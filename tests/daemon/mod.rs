@@ -182,6 +182,17 @@ impl Daemon {
         response.json()
     }
 
+    /// Pushes these, numbered from 1, until a socket is full. How many that takes is the kernel's affair; returns it.
+    pub fn push_until_full(&self, target: &str, text: impl Fn(usize) -> String) -> usize {
+        let mut count = 0;
+        wait("a full socket", || {
+            count += 1;
+            self.push_to(target, &text(count));
+            self.stats()["blocked"] == 1
+        });
+        count
+    }
+
     /// A client's id, as the server lists it.
     pub fn id_of(&self, client: &WebSocket) -> String {
         self.id_of_client(client.stream())

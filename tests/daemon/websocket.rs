@@ -1,8 +1,10 @@
 //! A small blocking WebSocket client, strict with what it is sent and free in what it sends.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{ErrorKind, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use socket2::{Domain, Socket, Type};
 
@@ -29,12 +31,13 @@ pub fn narrow_socket(daemon: &Daemon) -> TcpStream {
 }
 
 /// An address of this machine that the kernel has no memory of. What it has learnt of one (a large window, segments out
-/// of order) it goes by in later connections, and after a hostile test a send buffer may then take megabytes.
+/// of order) it goes by in later connections, and after a hostile test a send buffer may then take megabytes. So the
+/// first one is drawn: numbers of processes come again.
 fn fresh_source() -> SocketAddr {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let [a, b] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
-    let process = std::process::id().to_be_bytes()[3];
-    SocketAddr::from(([127, 64 | process >> 2, process << 6 | a & 0x3f, b], 0))
+    static NEXT: LazyLock<AtomicU64> =
+        LazyLock::new(|| AtomicU64::new(RandomState::new().build_hasher().finish()));
+    let [.., a, b, c] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    SocketAddr::from(([127, 64 | a & 0x3f, b, c], 0))
 }
 
 impl WebSocket {
