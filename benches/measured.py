@@ -38,9 +38,9 @@ class Server:
         self.log.seek(0)
         raise SystemExit(f"{command[0]} does not listen: {self.log.read()}")
 
-    def ask(self, path, data=None, kind="text/plain"):
+    def ask(self, path, data=None):
         """One request to the admin port, a POST where there are data; returns the answer's text."""
-        headers = {"Content-Type": kind} if data is not None else {}
+        headers = {"Content-Type": "text/plain"} if data is not None else {}
         request = urllib.request.Request(f"http://127.0.0.1:{self.admin}{path}", data, headers)
         with urllib.request.urlopen(request) as answer:
             return answer.read().decode()
